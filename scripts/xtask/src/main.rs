@@ -1,0 +1,98 @@
+//! The one task runner behind `scripts/setup`, `scripts/demo` and `scripts/test`.
+
+mod apt;
+mod assets;
+mod cross;
+mod lint;
+mod shell;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use shell::{Runner, repository_root};
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "Tandem's task runner", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch models, photographs and runtimes; build the programs. Quick the second time.
+    Setup {
+        /// Also fetch what only the tests need (linters, cross compilers, emulator).
+        #[arg(long)]
+        all: bool,
+    },
+    /// Run the main job on the virtual board: photographs in, verdicts out, faults on the way.
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Passed on to `agentctl demo`; try `scripts/demo --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run every test, as CI does.
+    Test {
+        /// Only the tests whose name contains this; skips lints, cross builds and the demo.
+        filter: Option<String>,
+    },
+    /// Formatting, clippy, spelling, licences, generated files.
+    Lint,
+    /// Regenerate register code and documentation from SystemRDL.
+    Regs {
+        /// Only say what is stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the R5F image, print its size against TCM, run one job on it in QEMU.
+    Rpu {
+        /// Build and report sizes only.
+        #[arg(long)]
+        build_only: bool,
+    },
+    /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
+    Arm64,
+}
+
+fn main() {
+    if let Err(error) = dispatch(Cli::parse()) {
+        eprintln!("\x1b[1;31merror:\x1b[0m {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<()> {
+    let runner = Runner::new(repository_root()?);
+    match cli.task {
+        Task::Setup { all } => setup(&runner, all),
+        Task::Demo { args } => demo(&runner, &args),
+        Task::Test { filter } => test::run(&runner, filter.as_deref()),
+        Task::Lint => lint::run(&runner),
+        Task::Regs { check } => lint::registers(&runner, check),
+        Task::Rpu { build_only } => cross::rpu(&runner, build_only),
+        Task::Arm64 => cross::arm64(&runner),
+    }
+}
+
+fn setup(runner: &Runner, all: bool) -> Result<()> {
+    assets::ensure(&runner.root, &mut |line| runner.say(line))?;
+    runner.say("building agentd and agentctl (release)");
+    runner.cargo(&["build", "--release", "-p", "tandem-agent", "-p", "tandem-agentctl"])?;
+    if all {
+        lint::ensure_tools(runner)?;
+        cross::ensure_tools(runner)?;
+    }
+    runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
+    Ok(())
+}
+
+fn demo(runner: &Runner, args: &[String]) -> Result<()> {
+    assets::ensure(&runner.root, &mut |line| runner.say(line))?;
+    runner.cargo(&["build", "--quiet", "--release", "-p", "tandem-agentctl"])?;
+    let mut command = runner.command("target/release/agentctl");
+    command.arg("demo").args(args);
+    let status = command.status()?;
+    std::process::exit(status.code().unwrap_or(1));
+}

@@ -1,0 +1,131 @@
+//! `scripts/test`: every test, each step named, and one count at the end.
+
+use crate::shell::{Runner, run as run_command};
+use crate::{assets, cross, lint};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Instant;
+
+/// What a step, or all of them, came to.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Count {
+    fn add(&mut self, other: Count) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
+    fn of(result: Result<()>, step: &str) -> Count {
+        match result {
+            Ok(()) => Count { passed: 1, ..Count::default() },
+            Err(error) => {
+                eprintln!("\x1b[1;31mFAILED\x1b[0m {step}: {error:#}");
+                Count { failed: 1, ..Count::default() }
+            }
+        }
+    }
+}
+
+/// Runs the steps in order; the last line counts all tests, a lint or a whole-program check as one.
+pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
+    assets::ensure(&runner.root, &mut |line| runner.say(line))?;
+    let mut total = Count::default();
+    if let Some(filter) = filter {
+        total.add(step(runner, "tests", || cargo_test(runner, Some(filter))));
+    } else {
+        lint::ensure_tools(runner)?;
+        cross::ensure_tools(runner)?;
+        for name in lint::STEPS {
+            let label = format!("lint: {name}");
+            total.add(step(runner, &label, || Count::of(lint::run_step(runner, name), &label)));
+        }
+        total.add(step(runner, "tests", || cargo_test(runner, None)));
+        type Check = fn(&Runner) -> Result<()>;
+        let checks: [(&str, Check); 3] = [
+            ("agentd and agentctl for aarch64", cross::arm64),
+            ("R5F image: build, size, one pre job in QEMU", |r| cross::rpu(r, false)),
+            ("demo: scripts/demo --check --quick", demo),
+        ];
+        for (name, check) in checks {
+            total.add(step(runner, name, || Count::of(check(runner), name)));
+        }
+    }
+    println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
+    if total.failed > 0 || total.passed == 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn step(runner: &Runner, name: &str, body: impl FnOnce() -> Count) -> Count {
+    runner.say(name);
+    let start = Instant::now();
+    let count = body();
+    println!("    {name}: {:.0} s", start.elapsed().as_secs_f64());
+    count
+}
+
+fn demo(runner: &Runner) -> Result<()> {
+    runner.cargo(&["build", "--quiet", "--release", "-p", "tandem-agentctl"])?;
+    run_command(runner.command("target/release/agentctl").args(["demo", "--check", "--quick"]))
+}
+
+/// Runs cargo's test runner over the default members and adds up its closing lines.
+fn cargo_test(runner: &Runner, filter: Option<&str>) -> Count {
+    let mut command = runner.cargo_command();
+    command.args(["test", "--release", "--no-fail-fast"]);
+    if let Some(filter) = filter {
+        command.args(["--", filter]);
+    }
+    match count_results(&mut command) {
+        Ok(count) => count,
+        Err(error) => Count::of(Err(error), "cargo test"),
+    }
+}
+
+fn count_results(command: &mut std::process::Command) -> Result<Count> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
+    let output = child.stdout.take().context("cargo test has no output")?;
+    let mut count = Count::default();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some(result) = line.strip_prefix("test result: ") {
+            count.add(parse_result(result));
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && count.failed == 0 {
+        bail!("cargo test ended with {status} and no failed test: it did not build");
+    }
+    Ok(count)
+}
+
+/// `ok. 12 passed; 0 failed; 1 ignored; ...`
+fn parse_result(line: &str) -> Count {
+    let number = |word: &str| {
+        line.split([';', '.'])
+            .filter_map(|part| part.trim().strip_suffix(word))
+            .find_map(|count| count.trim().parse().ok())
+            .unwrap_or(0)
+    };
+    Count { passed: number("passed"), failed: number("failed"), skipped: number("ignored") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_result;
+
+    #[test]
+    fn closing_line_of_cargo_test_is_counted() {
+        let count = parse_result("FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered");
+        assert_eq!((count.passed, count.failed, count.skipped), (12, 3, 1));
+    }
+}
