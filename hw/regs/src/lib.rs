@@ -1,0 +1,13 @@
+//! Register maps of the programmable logic, generated from SystemRDL.
+//!
+//! Each map is a module with its fields (`tock_registers`), one [`Reg`] a register, the offsets as
+//! constants for matching, and `MAP_HASH`, which the kernel carries in a register, too. The maps
+//! are the `.rdl` files in this folder; `export.py` writes `src/generated` and `generated`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod generated;
+mod reg;
+
+pub use generated::{axi_dma, gate, kernel, post, pre, sg_descriptor};
+pub use reg::{Access, CanRead, CanWrite, ReadOnly, ReadWrite, Reg, WriteOnly};
