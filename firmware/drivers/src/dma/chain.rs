@@ -1,0 +1,259 @@
+//! Chains: a plan as descriptors in memory; building, reuse, verification, status.
+
+use tandem_regs::sg_descriptor::{CONTROL, STATUS, offset};
+
+use super::error::{Direction, DmaError, descriptor_error};
+use super::limits::{Limits, PlanError};
+use super::plan::{Plan, Segment};
+use crate::bus::Bus;
+
+/// Bytes from one descriptor to the next; also their alignment (PG021).
+pub const DESCRIPTOR_BYTES: u32 = 64;
+
+/// How much of a chain is compared with its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// Only where the data went. With the status words checked this is enough after a success:
+    /// another wrong word shows as a missing completion or a wrong length, or had no effect.
+    Buffers,
+    /// Every word that software wrote.
+    All,
+}
+
+/// A chain in memory. It holds its plan, which is the reference for all checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    first: u32,
+    count: u32,
+    plan: Plan,
+    limits: Limits,
+}
+
+/// The words of a descriptor that are not always zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Words {
+    next: u32,
+    buffer: u32,
+    control: u32,
+}
+
+impl Chain {
+    /// Bus address of the first descriptor: CURDESC.
+    #[must_use]
+    pub const fn first(&self) -> u32 {
+        self.first
+    }
+
+    /// Bus address of the last descriptor: TAILDESC.
+    #[must_use]
+    pub const fn tail(&self) -> u32 {
+        self.first + (self.count - 1) * DESCRIPTOR_BYTES
+    }
+
+    /// Descriptors.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// What the chain moves.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Every descriptor's address, words and segment. The last one points to the first: should
+    /// the DMA ever run past the tail, it meets a completed descriptor and stops with an error.
+    fn expected(&self) -> impl Iterator<Item = (u32, Words, Segment)> + use<> {
+        let Self { first, plan, .. } = *self;
+        let tail = self.tail();
+        plan.segments(self.limits).scan(first, move |at, segment| {
+            let here = *at;
+            *at = here.wrapping_add(DESCRIPTOR_BYTES);
+            let next = if here == tail { first } else { *at };
+            let mut control = CONTROL::LENGTH.val(segment.bytes).value;
+            if plan.direction() == Direction::Mm2s {
+                control |= CONTROL::SOF.val(segment.first.into()).value;
+                control |= CONTROL::EOF.val(segment.last.into()).value;
+            }
+            Some((here, Words { next, buffer: segment.addr, control }, segment))
+        })
+    }
+
+    /// Writes all descriptors at `first`. `clean` says that the words that are always zero are.
+    fn write<B: Bus>(&self, bus: &B, clean: impl Fn(u32) -> bool) {
+        for (at, words, _) in self.expected() {
+            bus.write32(at + offset::NXTDESC, words.next);
+            bus.write32(at + offset::BUFFER, words.buffer);
+            bus.write32(at + offset::CONTROL, words.control);
+            bus.write32(at + offset::STATUS, 0);
+            if !clean(at) {
+                for zero in ZEROES {
+                    bus.write32(at + zero, 0);
+                }
+            }
+        }
+    }
+
+    /// Makes a chain that has run ready to run again: one write a descriptor.
+    pub fn clear_status<B: Bus>(&self, bus: &B) {
+        for i in 0..self.count {
+            bus.write32(self.first + i * DESCRIPTOR_BYTES + offset::STATUS, 0);
+        }
+    }
+
+    /// Compares the descriptors in memory with the plan.
+    ///
+    /// # Errors
+    /// [`DmaError::DescriptorCorrupt`].
+    pub fn verify<B: Bus>(&self, bus: &B, level: Verify) -> Result<(), DmaError> {
+        let same = |(at, words, _): (u32, Words, Segment)| {
+            bus.read32(at + offset::BUFFER) == words.buffer
+                && (level == Verify::Buffers
+                    || bus.read32(at + offset::NXTDESC) == words.next
+                        && bus.read32(at + offset::CONTROL) == words.control
+                        && ZEROES.iter().all(|zero| bus.read32(at + zero) == 0))
+        };
+        if self.expected().all(same) { Ok(()) } else { Err(DmaError::DescriptorCorrupt) }
+    }
+
+    /// The tail's status word says complete.
+    pub fn tail_complete<B: Bus>(&self, bus: &B) -> bool {
+        STATUS::COMPLETE.is_set(bus.read32(self.tail() + offset::STATUS))
+    }
+
+    /// Checks each descriptor after the end of the job: complete, without error, as many bytes as
+    /// planned, packets where they belong, data where it belongs. Returns the bytes moved.
+    ///
+    /// # Errors
+    /// The status words' error, [`DmaError::StreamMismatch`], or (instead of either, because it
+    /// explains them) [`DmaError::DescriptorCorrupt`].
+    pub fn collect<B: Bus>(&self, bus: &B) -> Result<u32, DmaError> {
+        let mut total = 0;
+        for (at, words, segment) in self.expected() {
+            let status = bus.read32(at + offset::STATUS);
+            match self.judge(status, &segment) {
+                Ok(bytes) => total += bytes,
+                Err(error) => return Err(self.explain(bus, error)),
+            }
+            if bus.read32(at + offset::BUFFER) != words.buffer {
+                return Err(DmaError::DescriptorCorrupt);
+            }
+        }
+        Ok(total)
+    }
+
+    /// One status word against its segment.
+    fn judge(&self, status: u32, segment: &Segment) -> Result<u32, DmaError> {
+        if let Some(error) = descriptor_error(status) {
+            return Err(error);
+        }
+        let bytes = STATUS::TRANSFERRED.read(status);
+        let full = if self.plan.exact() {
+            bytes == segment.bytes
+        } else {
+            (1..=segment.bytes).contains(&bytes)
+        };
+        // RXSOF and RXEOF belong to S2MM alone.
+        let borders = self.plan.direction() == Direction::Mm2s
+            || STATUS::RXSOF.is_set(status) == segment.first
+                && STATUS::RXEOF.is_set(status) == segment.last;
+        if STATUS::COMPLETE.is_set(status) && full && borders {
+            Ok(bytes)
+        } else {
+            Err(DmaError::StreamMismatch)
+        }
+    }
+
+    /// Finds the cause of `error`: a descriptor that is not what was written explains any other.
+    /// Slow (it may read the whole chain): for after a failure.
+    pub fn explain<B: Bus>(&self, bus: &B, error: DmaError) -> DmaError {
+        // All status words were 0 at the start, and the DMA completes no descriptor without bytes.
+        let planted = |(at, ..): (u32, Words, Segment)| {
+            let status = bus.read32(at + offset::STATUS);
+            STATUS::COMPLETE.is_set(status)
+                && STATUS::TRANSFERRED.read(status) == 0
+                && descriptor_error(status).is_none()
+        };
+        if self.verify(bus, Verify::All).is_err()
+            || error == DmaError::SgInternal && self.expected().any(planted)
+        {
+            DmaError::DescriptorCorrupt
+        } else {
+            error
+        }
+    }
+}
+
+/// Words of a descriptor that are always zero here: upper halves of addresses, and reserved ones.
+const ZEROES: [u32; 4] = [offset::NXTDESC_MSB, offset::BUFFER_MSB, 0x10, 0x14];
+
+/// Memory for the chains of one channel, which remembers up to `N` of them: a job like an earlier
+/// one costs one write a descriptor instead of four to eight.
+///
+/// When room or entries run out, everything is forgotten and filling begins anew: with a working
+/// set that fits (one chain a slot) that never happens, with a larger one it costs no more than
+/// having no cache.
+#[derive(Debug)]
+pub struct ChainCache<const N: usize> {
+    base: u32,
+    room: u32,
+    used: u32,
+    /// Descriptors from the base on whose constant words were written since the last doubt.
+    clean: u32,
+    chains: heapless::Vec<Chain, N>,
+}
+
+impl<const N: usize> ChainCache<N> {
+    /// Chains in the `bytes` at bus address `base` (64-byte aligned; never in the R5F's TCM).
+    #[must_use]
+    pub const fn new(base: u32, bytes: u32) -> Self {
+        const { assert!(N > 0, "a cache for no chains") };
+        let room = bytes / DESCRIPTOR_BYTES;
+        Self { base, room, used: 0, clean: 0, chains: heapless::Vec::new() }
+    }
+
+    /// A chain for `plan`, ready to run. It stays as it is until the next call: at most one chain
+    /// of a cache may be running.
+    ///
+    /// # Errors
+    /// The plan does not fit the DMA's limits, or its chain the memory.
+    pub fn prepare<B: Bus>(
+        &mut self,
+        bus: &B,
+        plan: Plan,
+        limits: Limits,
+    ) -> Result<Chain, PlanError> {
+        let known = |chain: &&Chain| chain.plan == plan && chain.limits == limits;
+        if let Some(chain) = self.chains.iter().find(known) {
+            chain.clear_status(bus);
+            return Ok(*chain);
+        }
+        plan.check(limits)?;
+        let count = plan.descriptors(limits);
+        if count > self.room {
+            return Err(PlanError::Room { need: count, have: self.room });
+        }
+        if self.used + count > self.room || self.chains.is_full() {
+            self.chains.clear();
+            self.used = 0;
+        }
+        let first = self.base + self.used * DESCRIPTOR_BYTES;
+        let chain = Chain { first, count, plan, limits };
+        let clean_end = self.base + self.clean * DESCRIPTOR_BYTES;
+        chain.write(bus, |at| at < clean_end);
+        self.used += count;
+        self.clean = self.clean.max(self.used);
+        // Not full, as made sure above.
+        let _ = self.chains.push(chain);
+        Ok(chain)
+    }
+
+    /// Trusts nothing in memory any more; the next chains are written whole. To be called after
+    /// every failure of a job.
+    pub fn forget(&mut self) {
+        self.chains.clear();
+        self.used = 0;
+        self.clean = 0;
+    }
+}

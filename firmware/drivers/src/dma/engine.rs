@@ -1,0 +1,141 @@
+//! Both channels of one AXI DMA as one job: out of memory through a kernel and back.
+
+use super::chain::{Chain, Verify};
+use super::channel::Channel;
+use super::error::{Direction, DmaError, DmaFault};
+use crate::bus::Bus;
+
+/// How far a job came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// At least one channel still moves data.
+    Running,
+    /// Both have ended; [`AxiDma::finish`] says whether well.
+    Ended,
+}
+
+/// What a finished job moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Bytes read from memory.
+    pub read: u32,
+    /// Bytes written to memory.
+    pub written: u32,
+}
+
+/// The two chains of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Memory to stream.
+    pub input: Chain,
+    /// Stream to memory.
+    pub output: Chain,
+}
+
+/// An AXI DMA. One job at a time; after any error it must be reset before the next.
+#[derive(Debug)]
+pub struct AxiDma<B> {
+    mm2s: Channel<B>,
+    s2mm: Channel<B>,
+    /// Channels of the running job that were seen to have ended.
+    ended: [bool; 2],
+}
+
+impl<B: Bus + Clone> AxiDma<B> {
+    /// The DMA whose registers are at `base`. Its state is unknown until a reset.
+    pub fn new(bus: B, base: u32) -> Self {
+        Self {
+            mm2s: Channel::new(bus.clone(), base, Direction::Mm2s),
+            s2mm: Channel::new(bus, base, Direction::S2mm),
+            ended: [false; 2],
+        }
+    }
+}
+
+impl<B: Bus> AxiDma<B> {
+    /// The channel out of memory.
+    pub const fn mm2s(&self) -> &Channel<B> {
+        &self.mm2s
+    }
+
+    /// The channel into memory.
+    pub const fn s2mm(&self) -> &Channel<B> {
+        &self.s2mm
+    }
+
+    /// Starts the reset of both channels: afterwards they stand, without errors or interrupts.
+    pub fn begin_reset(&mut self) {
+        self.ended = [false; 2];
+        self.mm2s.begin_reset();
+    }
+
+    /// The reset is over.
+    pub fn reset_done(&self) -> bool {
+        self.mm2s.reset_done() && self.s2mm.reset_done()
+    }
+
+    /// Resets both channels, asking `expired` after each look (see [`super::polls`]).
+    ///
+    /// # Errors
+    /// [`DmaError::Timeout`]; nothing may be assumed about the DMA then.
+    pub fn reset(&mut self, mut expired: impl FnMut() -> bool) -> Result<(), DmaFault> {
+        self.begin_reset();
+        while !self.reset_done() {
+            if expired() {
+                return Err(self.mm2s.fault(DmaError::Timeout));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts both channels, the receiving one first. The kernel is started by the caller.
+    ///
+    /// # Errors
+    /// See [`Channel::start`].
+    pub fn submit(&mut self, job: &Job, mut expired: impl FnMut() -> bool) -> Result<(), DmaFault> {
+        self.ended = [false; 2];
+        self.s2mm.start(&job.output, &mut expired)?;
+        self.mm2s.start(&job.input, &mut expired)
+    }
+
+    /// Looks at the channels that have not ended yet. To be called on an interrupt and, because
+    /// an interrupt can be lost, from time to time. `Ended` while the interrupt line stays low is
+    /// a lost interrupt.
+    ///
+    /// # Errors
+    /// The error of the channel that stopped.
+    pub fn poll(&mut self, job: &Job) -> Result<Progress, DmaFault> {
+        let [read, written] = self.ended;
+        let written = written || self.s2mm.poll(&job.output)?;
+        let read = read || self.mm2s.poll(&job.input)?;
+        self.ended = [read, written];
+        Ok(if read && written { Progress::Ended } else { Progress::Running })
+    }
+
+    /// Acknowledges a job that has ended and checks every descriptor.
+    ///
+    /// # Errors
+    /// See [`Chain::collect`].
+    pub fn finish(&self, job: &Job) -> Result<Completion, DmaFault> {
+        let read = self.mm2s.finish(&job.input)?;
+        let written = self.s2mm.finish(&job.output)?;
+        Ok(Completion { read, written })
+    }
+
+    /// Finds the DMA's part in a job that does not end in time, or that the kernel refused.
+    /// `kernel_ok`: the kernel has ended this job and reports success. None: the DMA waits for the
+    /// kernel and has done nothing wrong. Reads whole chains; for after a failure.
+    pub fn diagnose(&self, job: &Job, kernel_ok: bool) -> Option<DmaFault> {
+        for (channel, chain) in [(&self.mm2s, &job.input), (&self.s2mm, &job.output)] {
+            if let Err(fault) = channel.poll(chain) {
+                return Some(fault);
+            }
+            if let Err(error) = chain.verify(channel.bus(), Verify::All) {
+                return Some(channel.fault(error));
+            }
+        }
+        // Nothing more will come, and yet the channel waits: the packet's end was never sent.
+        let waits = matches!(self.s2mm.poll(&job.output), Ok(false));
+        (kernel_ok && waits).then_some(self.s2mm.fault(DmaError::StreamMismatch))
+    }
+}

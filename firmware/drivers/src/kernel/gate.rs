@@ -1,0 +1,172 @@
+//! `gate`: triggers out, cancels in.
+
+use tandem_regs::gate::{self, CANCEL_RESULT, GATE_CTRL, STATUS};
+use tock_registers::interfaces::{Readable, Writeable};
+
+use super::{Identity, KernelError, identify};
+use crate::bus::Bus;
+use crate::reg::Block;
+
+/// One captured trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Which trigger since the reset, from 1.
+    pub number: u32,
+    /// Tag of the part.
+    pub tag: u32,
+    /// When it fired, ns.
+    pub at: u64,
+    /// When the pulse starts unless cancelled, ns.
+    pub due: u64,
+}
+
+/// What became of a cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancel {
+    /// The part passes.
+    Cancelled,
+    /// The pulse had begun: the part is rejected.
+    TooLate,
+    /// The tag belongs to another epoch.
+    WrongEpoch,
+    /// No such part is pending.
+    UnknownTag,
+    /// The gate did not execute it (it is in reset, or answers nonsense).
+    NotExecuted,
+}
+
+/// The gate's outcome counters since its reset; they wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Parts that went by without a pulse.
+    pub passed: u32,
+    /// Parts for which the pulse fired.
+    pub rejected: u32,
+    /// Cancels in time.
+    pub cancelled: u32,
+    /// Cancels too late.
+    pub late: u32,
+    /// Cancels under another epoch.
+    pub wrong_epoch: u32,
+    /// Cancels of parts that are not pending.
+    pub unknown: u32,
+    /// Triggers with no room left: rejected without a tag.
+    pub overrun: u32,
+}
+
+/// The reject gate.
+#[derive(Debug)]
+pub struct GateDriver<B> {
+    block: Block<B>,
+    /// Last trigger that was acknowledged.
+    seen: u32,
+    /// Last cancel that was executed.
+    go: u32,
+}
+
+impl<B: Bus> GateDriver<B> {
+    /// The gate at `base`; nothing is accessed yet.
+    pub const fn new(bus: B, base: u32) -> Self {
+        Self { block: Block::new(bus, base), seen: 0, go: 0 }
+    }
+
+    /// Checks that this is the gate that the driver was written for, and picks up its counters:
+    /// the gate may have gone on while the firmware was away.
+    ///
+    /// # Errors
+    /// [`KernelError::Id`], [`KernelError::Version`] or [`KernelError::MapHash`], with both sides.
+    pub fn identify(&mut self) -> Result<Identity, KernelError> {
+        let identity = identify(&self.block, gate::ID.reset(), gate::MAP_HASH)?;
+        self.seen = self.block.reg(gate::TRIG_ACK).get();
+        self.go = self.block.reg(gate::CANCEL_GO).get();
+        Ok(identity)
+    }
+
+    /// Rejects all pending parts, begins a new epoch and returns it. Interrupts are enabled as
+    /// asked.
+    ///
+    /// # Errors
+    /// [`KernelError::Reset`] if the trigger counter survives.
+    pub fn reset(&mut self, interrupts: bool) -> Result<u32, KernelError> {
+        self.block.reg(gate::CTRL).write(GATE_CTRL::RESET::SET);
+        let survived = self.block.reg(gate::TRIG_COUNT).get() != 0;
+        self.block.reg(gate::CTRL).write(GATE_CTRL::IRQ_EN.val(interrupts.into()));
+        (self.seen, self.go) = (0, 0);
+        if survived { Err(KernelError::Reset) } else { Ok(self.epoch()) }
+    }
+
+    /// Sets the time from trigger to due and the pulse's length, ns, for triggers from now on.
+    pub fn configure(&self, delay: u64, pulse: u64) {
+        // The high word makes both take effect, so it comes last.
+        self.block.reg(gate::DELAY_LO).set(delay as u32);
+        self.block.reg(gate::DELAY_HI).set((delay >> 32) as u32);
+        self.block.reg(gate::PULSE_LO).set(pulse as u32);
+        self.block.reg(gate::PULSE_HI).set((pulse >> 32) as u32);
+    }
+
+    /// Epoch of tags given now.
+    pub fn epoch(&self) -> u32 {
+        self.block.reg(gate::EPOCH).get()
+    }
+
+    /// A trigger now would be captured.
+    pub fn line_ready(&self) -> bool {
+        self.block.reg(gate::STATUS).is_set(STATUS::LINE_READY)
+    }
+
+    /// Shows that firmware makes progress; `beat` differs from the last one.
+    pub fn heartbeat(&self, beat: u32) {
+        self.block.reg(gate::HEARTBEAT).set(beat);
+    }
+
+    /// Takes the oldest trigger that was not taken yet, and acknowledges it. To be called until
+    /// it returns none; the interrupt line is low then.
+    pub fn next_trigger(&mut self) -> Option<Trigger> {
+        if self.block.reg(gate::TRIG_COUNT).get() == self.seen {
+            return None;
+        }
+        let read = |low, high| {
+            u64::from(self.block.reg(low).get()) | u64::from(self.block.reg(high).get()) << 32
+        };
+        // The window stands still until the acknowledgement, so its words belong together.
+        let trigger = Trigger {
+            number: self.seen.wrapping_add(1),
+            tag: self.block.reg(gate::TRIG_TAG).get(),
+            at: read(gate::TRIG_AT_LO, gate::TRIG_AT_HI),
+            due: read(gate::TRIG_DUE_LO, gate::TRIG_DUE_HI),
+        };
+        self.seen = trigger.number;
+        self.block.reg(gate::TRIG_ACK).set(self.seen);
+        Some(trigger)
+    }
+
+    /// Lets the part with `tag`, given under `epoch`, pass.
+    pub fn cancel(&mut self, tag: u32, epoch: u32) -> Cancel {
+        use CANCEL_RESULT::CODE::Value;
+        self.block.reg(gate::CANCEL_TAG).set(tag);
+        self.block.reg(gate::CANCEL_EPOCH).set(epoch);
+        self.go = self.go.wrapping_add(1);
+        self.block.reg(gate::CANCEL_GO).set(self.go);
+        match self.block.reg(gate::CANCEL_RESULT).read_as_enum(CANCEL_RESULT::CODE) {
+            Some(Value::Cancelled) => Cancel::Cancelled,
+            Some(Value::TooLate) => Cancel::TooLate,
+            Some(Value::WrongEpoch) => Cancel::WrongEpoch,
+            Some(Value::UnknownTag) => Cancel::UnknownTag,
+            Some(Value::Nothing) | None => Cancel::NotExecuted,
+        }
+    }
+
+    /// Reads all outcome counters (seven accesses).
+    pub fn counters(&self) -> Counters {
+        let read = |reg| self.block.reg(reg).get();
+        Counters {
+            passed: read(gate::PASSED),
+            rejected: read(gate::REJECTED),
+            cancelled: read(gate::CANCELLED),
+            late: read(gate::LATE),
+            wrong_epoch: read(gate::WRONG_EPOCH),
+            unknown: read(gate::UNKNOWN),
+            overrun: read(gate::OVERRUN),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `post`: its parameters in its registers.
+
+use tandem_model::post::{Head, HeadKind, PostParams};
+use tandem_regs::post::{
+    self, CAPS, CONFIG, HEAD_CONFIG, HEAD_GRID, LIMITS, SIZE, THRESHOLDS, WORD,
+};
+use tandem_regs::{ReadWrite, Reg};
+
+use super::KernelError;
+use super::job::{KernelKind, Words};
+
+/// The post-process kernel's map and parameters.
+#[derive(Clone, Copy, Debug)]
+pub enum Post {}
+
+/// The registers of one head, which the map has unrolled.
+struct HeadRegs {
+    grid: Reg<HEAD_GRID::Register, ReadWrite>,
+    config: Reg<HEAD_CONFIG::Register, ReadWrite>,
+    anchors: [Reg<SIZE::Register, ReadWrite>; 3],
+    offset: Reg<WORD::Register, ReadWrite>,
+}
+
+const HEADS: [HeadRegs; 4] = [
+    HeadRegs {
+        grid: post::H0_GRID,
+        config: post::H0_CONFIG,
+        anchors: [post::H0_ANCHOR_0, post::H0_ANCHOR_1, post::H0_ANCHOR_2],
+        offset: post::H0_OFFSET,
+    },
+    HeadRegs {
+        grid: post::H1_GRID,
+        config: post::H1_CONFIG,
+        anchors: [post::H1_ANCHOR_0, post::H1_ANCHOR_1, post::H1_ANCHOR_2],
+        offset: post::H1_OFFSET,
+    },
+    HeadRegs {
+        grid: post::H2_GRID,
+        config: post::H2_CONFIG,
+        anchors: [post::H2_ANCHOR_0, post::H2_ANCHOR_1, post::H2_ANCHOR_2],
+        offset: post::H2_OFFSET,
+    },
+    HeadRegs {
+        grid: post::H3_GRID,
+        config: post::H3_CONFIG,
+        anchors: [post::H3_ANCHOR_0, post::H3_ANCHOR_1, post::H3_ANCHOR_2],
+        offset: post::H3_OFFSET,
+    },
+];
+
+impl KernelKind for Post {
+    type Params = PostParams;
+    const ID: u32 = post::ID.reset();
+    const MAP_HASH: u32 = post::MAP_HASH;
+
+    fn supports(caps: u32, params: &PostParams) -> Result<(), KernelError> {
+        if u32::from(params.head_count) > CAPS::MAX_HEADS.read(caps) {
+            return Err(KernelError::Unsupported("that many heads"));
+        }
+        for head in params.used_heads() {
+            let (field, what) = match head.kind {
+                HeadKind::YoloV3 => (CAPS::YOLOV3, "YOLOv3 heads"),
+                HeadKind::YoloV5 => (CAPS::YOLOV5, "YOLOv5 heads"),
+            };
+            if !field.is_set(caps) {
+                return Err(KernelError::Unsupported(what));
+            }
+            if u32::from(head.anchor_count) > CAPS::MAX_ANCHORS.read(caps) {
+                return Err(KernelError::Unsupported("that many anchors"));
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(params: &PostParams, words: &mut Words) {
+        words.put(
+            post::CONFIG,
+            CONFIG::HEAD_COUNT.val(params.head_count.into())
+                + CONFIG::CLASS_AGNOSTIC.val(params.class_agnostic.into()),
+        );
+        words.put(
+            post::LIMITS,
+            LIMITS::CLASSES.val(params.classes.into())
+                + LIMITS::MAX_DETECTIONS.val(params.max_detections.into()),
+        );
+        words.put(
+            post::THRESHOLDS,
+            THRESHOLDS::SCORE.val(params.score_threshold.into())
+                + THRESHOLDS::IOU.val(params.iou_threshold.into()),
+        );
+        words.put(
+            post::INPUT_SIZE,
+            SIZE::WIDTH.val(params.width.into()) + SIZE::HEIGHT.val(params.height.into()),
+        );
+        for (regs, head) in HEADS.iter().zip(params.used_heads()) {
+            encode_head(regs, head, words);
+        }
+    }
+}
+
+fn encode_head(regs: &HeadRegs, head: &Head, words: &mut Words) {
+    let grid = HEAD_GRID::WIDTH.val(head.grid_w.into()) + HEAD_GRID::HEIGHT.val(head.grid_h.into());
+    words.put(regs.grid, grid);
+    words.put(
+        regs.config,
+        HEAD_CONFIG::STRIDE.val(head.stride.into())
+            + HEAD_CONFIG::KIND.val(head.kind as u32)
+            + HEAD_CONFIG::ANCHORS.val(head.anchor_count.into()),
+    );
+    for (reg, (w, h)) in regs.anchors.iter().zip(head.anchors) {
+        words.put(*reg, SIZE::WIDTH.val(w.into()) + SIZE::HEIGHT.val(h.into()));
+    }
+    words.put_word(regs.offset, head.offset);
+}

@@ -1,0 +1,161 @@
+//! Kernel drivers and `MmioBus` against plain memory.
+
+mod common;
+
+use common::{Fake, small_pre};
+use tandem_drivers::bus::Bus;
+use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PreKernel};
+use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
+use tandem_model::pre::PreParams;
+use tandem_regs::{gate, pre};
+
+const BASE: u32 = 0x2_0000;
+
+fn pre_in_memory() -> Fake {
+    let fake = Fake::new();
+    fake.poke(BASE, pre::ID.reset());
+    fake.poke(BASE + pre::offset::VERSION, pre::VERSION.reset());
+    fake.poke(BASE + pre::offset::CAPS, pre::CAPS.reset());
+    fake.poke(BASE + pre::offset::HASH, pre::MAP_HASH);
+    fake
+}
+
+#[test]
+fn identity_is_checked_and_named() {
+    let fake = pre_in_memory();
+    let mut kernel = PreKernel::new(&fake, BASE);
+    assert_eq!(kernel.identify().map(|identity| identity.map_hash), Ok(pre::MAP_HASH));
+    fake.poke(BASE + pre::offset::HASH, 7);
+    let hash = KernelError::MapHash { expected: pre::MAP_HASH, found: 7 };
+    assert_eq!(kernel.identify(), Err(hash));
+    fake.poke(BASE + pre::offset::VERSION, 2 << 16);
+    assert_eq!(kernel.identify(), Err(KernelError::Version { found: 2 }));
+    fake.poke(BASE, gate::ID.reset());
+    let reads = fake.reads.get();
+    let id = KernelError::Id { expected: pre::ID.reset(), found: gate::ID.reset() };
+    assert_eq!(kernel.identify(), Err(id));
+    assert_eq!(fake.reads.get() - reads, 1, "nothing else of a stranger is touched");
+    let text = id.to_string();
+    assert!(text.contains("0x30455250") && text.contains("0x30544147"), "{text}");
+}
+
+/// Reads back what the driver wrote, as the map says.
+fn decode(fake: &Fake) -> (PreParams, [u32; 2]) {
+    let mut params = small_pre();
+    let word = |offset| fake.peek(BASE + offset);
+    let pair = |offset| ((word(offset) & 0xFFFF) as u16, (word(offset) >> 16) as u16);
+    let wide = |low, high| u64::from(word(low)) | u64::from(word(high)) << 32;
+    use pre::offset as o;
+    (params.frame.width, params.frame.height) = pair(o::FRAME_SIZE);
+    params.frame.stride = word(o::FRAME_STRIDE);
+    (params.crop.x, params.crop.y) = pair(o::CROP_POS);
+    (params.crop.w, params.crop.h) = pair(o::CROP_SIZE);
+    (params.width, params.height) = pair(o::TENSOR_SIZE);
+    (params.content.x, params.content.y) = pair(o::CONTENT_POS);
+    (params.content.w, params.content.h) = pair(o::CONTENT_SIZE);
+    params.step_x = wide(o::STEP_X_LO, o::STEP_X_HI);
+    params.step_y = wide(o::STEP_Y_LO, o::STEP_Y_HI);
+    let [c0, c1, c2, _] = word(o::PAD).to_le_bytes();
+    params.pad = [c0, c1, c2];
+    params.scale = [o::SCALE_0, o::SCALE_1, o::SCALE_2].map(|at| word(at).cast_signed());
+    params.offset = [o::OFFSET_0, o::OFFSET_1, o::OFFSET_2].map(|at| word(at).cast_signed());
+    params.band_rows = (word(o::FORMAT) >> 16) as u8;
+    (params, [word(o::FORMAT) & 0xFF, word(o::FORMAT) >> 8 & 0xFF])
+}
+
+#[test]
+fn parameters_arrive_and_unchanged_ones_are_not_written_again() {
+    let fake = pre_in_memory();
+    let mut kernel = PreKernel::new(&fake, BASE);
+    kernel.identify().expect("identity");
+    let mut params = small_pre();
+    params.pad = [1, 2, 3];
+    params.scale = [-5, 1 << 16, 7];
+    params.offset = [-1, 0, i32::MIN];
+    params.step_x = 0x1_2345_6789;
+    let mut configure = |params: &PreParams| {
+        let before = fake.writes.get();
+        kernel.configure(params).expect("supported");
+        fake.writes.get() - before
+    };
+    assert_eq!(configure(&params), 19);
+    assert_eq!(decode(&fake), (params.clone(), [0, 0]));
+    assert_eq!(configure(&params), 0);
+    params.crop.x += 2;
+    assert_eq!(configure(&params), 1);
+    assert_eq!(decode(&fake).0, params);
+    kernel.hold_reset().expect("counters are 0");
+    kernel.configure(&params).expect("supported");
+    assert_eq!(decode(&fake).0, params);
+    fake.poke(BASE + pre::offset::CAPS, 0);
+    kernel.identify().expect("identity");
+    assert_eq!(kernel.configure(&params), Err(KernelError::Unsupported("RGB frames")));
+}
+
+#[test]
+fn job_counter_and_reset() {
+    let fake = pre_in_memory();
+    let mut kernel = PreKernel::new(&fake, BASE);
+    kernel.release_reset(true);
+    assert_eq!(fake.peek(BASE + pre::offset::CTRL), 1);
+    kernel.start(41);
+    assert_eq!(fake.peek(BASE + pre::offset::START), 41);
+    fake.poke(BASE + pre::offset::DONE, 41);
+    for (code, outcome) in [
+        (0, Outcome::Ok),
+        (1, Outcome::RefusedParams),
+        (2, Outcome::TooManyCandidates),
+        (3, Outcome::ShortInput),
+        (9, Outcome::Unknown(9)),
+    ] {
+        fake.poke(BASE + pre::offset::STATUS, code);
+        assert_eq!((kernel.done(), kernel.outcome()), (41, outcome));
+    }
+    kernel.acknowledge(41);
+    assert_eq!(fake.peek(BASE + pre::offset::ACK), 41);
+    assert_eq!(kernel.hold_reset(), Err(KernelError::Reset), "DONE survived");
+}
+
+#[test]
+fn gate_goes_on_where_the_firmware_left_it() {
+    let fake = Fake::new();
+    for (at, value) in [
+        (gate::offset::ID, gate::ID.reset()),
+        (gate::offset::VERSION, gate::VERSION.reset()),
+        (gate::offset::HASH, gate::MAP_HASH),
+        (gate::offset::TRIG_COUNT, 0),
+        (gate::offset::TRIG_ACK, u32::MAX),
+        (gate::offset::TRIG_TAG, 77),
+        (gate::offset::TRIG_AT_HI, 1),
+        (gate::offset::CANCEL_GO, 9),
+        (gate::offset::CANCEL_RESULT, 2),
+    ] {
+        fake.poke(BASE + at, value);
+    }
+    let mut driver = GateDriver::new(&fake, BASE);
+    driver.identify().expect("identity");
+    // The counter has wrapped.
+    let trigger = driver.next_trigger().expect("one is waiting");
+    assert_eq!((trigger.number, trigger.tag, trigger.at), (0, 77, 1 << 32));
+    assert_eq!(fake.peek(BASE + gate::offset::TRIG_ACK), 0);
+    assert_eq!(driver.next_trigger(), None);
+    assert_eq!(driver.cancel(77, 3), tandem_drivers::kernel::Cancel::TooLate);
+    assert_eq!(fake.peek(BASE + gate::offset::CANCEL_GO), 10, "a new value");
+    assert_eq!(fake.peek(BASE + gate::offset::CANCEL_EPOCH), 3);
+}
+
+#[test]
+fn mmio_reaches_memory_and_translates_tcm() {
+    let mut words = [0_u32; 4];
+    let offset = words.as_mut_ptr().expose_provenance();
+    // SAFETY: addresses 0 to 12 are the array, which outlives the bus and is not borrowed.
+    let bus = unsafe { MmioBus::new(offset, Some(TCM_ALIAS_RPU0)) };
+    bus.write32(4, 0xA5A5_0001);
+    bus.dma_wmb();
+    bus.dma_rmb();
+    assert_eq!((bus.read32(4), bus.read32(8)), (0xA5A5_0001, 0));
+    assert_eq!(words, [0, 0xA5A5_0001, 0, 0]);
+    assert_eq!(bus.bus_addr(0x100), 0xFFE0_0100);
+    assert_eq!(bus.bus_addr(0x2_0000), 0xFFE2_0000);
+    assert_eq!(bus.bus_addr(0x4000_0000), 0x4000_0000);
+}
