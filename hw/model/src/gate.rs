@@ -1,0 +1,75 @@
+//! `gate`: a reject is scheduled when the trigger fires; a verdict can only cancel it.
+//!
+//! Behavioural model on absolute time. Without a cancel in time, under the right tag and epoch, the
+//! part is rejected: a late, crashed or rebooting system is a safe one.
+
+mod line;
+mod model;
+
+pub use model::Gate;
+
+/// Parts that can be between trigger and due time at once.
+pub const DEPTH: usize = 32;
+
+/// What the reject line did for one part. Ground truth, as a probe on the wire would see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Tag given at the trigger.
+    pub tag: u32,
+    /// Epoch under which it was given.
+    pub epoch: u32,
+    /// Trigger time, ns.
+    pub triggered: u64,
+    /// Time at which the pulse starts unless cancelled, ns.
+    pub due: u64,
+    /// The pulse fired.
+    pub rejected: bool,
+}
+
+/// A part between trigger and due time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Tag given at the trigger.
+    pub tag: u32,
+    /// Trigger time, ns.
+    pub triggered: u64,
+    /// Due time, ns.
+    pub due: u64,
+    /// It will pass.
+    pub cancelled: bool,
+}
+
+/// What became of a cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CancelOutcome {
+    /// The part will pass. Also said of a part that was cancelled before.
+    Cancelled = 0,
+    /// The part was due already; its fate was sealed, nothing was done.
+    TooLate = 1,
+    /// The cancel speaks of another epoch; nothing was done.
+    WrongEpoch = 2,
+    /// No part of this epoch ever had the tag; nothing was done.
+    UnknownTag = 3,
+}
+
+/// Outcomes since power-up; wrapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Triggers that got a tag.
+    pub triggers: u32,
+    /// Tagged parts that passed.
+    pub passed: u32,
+    /// Tagged parts that were rejected.
+    pub rejected: u32,
+    /// Parts that were cancelled in time (each counts once).
+    pub cancelled: u32,
+    /// Cancels that came too late.
+    pub late: u32,
+    /// Cancels under another epoch.
+    pub wrong_epoch: u32,
+    /// Cancels with a tag never given.
+    pub unknown: u32,
+    /// Triggers without a tag because the table was full: parts rejected untracked.
+    pub overrun: u32,
+}
