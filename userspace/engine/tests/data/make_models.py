@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Makes the test fixtures: two tiny detectors with seeded random weights, and what they answer.
+
+    .tandem/venv/bin/python userspace/engine/tests/data/make_models.py
+
+`tiny-v5` is a YOLOv5-kind detector (planar, blue first, an offset, two heads); `tiny-nhwc` takes
+interleaved pixels and leaves its batch size open. `expected.f32` holds the heads slot that the
+tensor `byte[i] = (i * 37 + i / 251) % 256` gives, computed here in numpy without a runtime: f32,
+little endian, zero between the heads.
+"""
+
+import hashlib
+import pathlib
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+HERE = pathlib.Path(__file__).resolve().parent
+SIDE, CLASSES, ANCHORS = 32, 2, 2
+CHANNELS = ANCHORS * (5 + CLASSES)
+STRIDES = [8, 16]
+SCALE = np.array([0.01, 0.02, 0.005], np.float32)
+OFFSET = np.array([-0.5, 0.25, 0.0], np.float32)
+
+
+def pattern():
+    i = np.arange(3 * SIDE * SIDE)
+    return ((i * 37 + i // 251) % 256).astype(np.uint8)
+
+
+def patches(x, kernel, bias, stride):
+    """A convolution whose stride is its kernel's size: one matrix product per cell."""
+    cells = SIDE // stride
+    x = x.reshape(3, cells, stride, cells, stride).transpose(1, 3, 0, 2, 4)
+    y = x.reshape(cells, cells, -1).astype(np.float64) @ kernel.reshape(CHANNELS, -1).T + bias
+    return y.transpose(2, 0, 1)
+
+
+def network(name, interleaved, kernels, biases):
+    nodes, constants, source = [], [], "pixels"
+    shape = [1, 3, SIDE, SIDE]
+    if interleaved:
+        shape = ["batch", SIDE, SIDE, 3]
+        nodes.append(helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]))
+        source = "planes"
+    outputs = []
+    for stride, kernel, bias in zip(STRIDES, kernels, biases):
+        constants += [numpy_helper.from_array(kernel, f"w{stride}"),
+                      numpy_helper.from_array(bias, f"b{stride}")]
+        nodes.append(helper.make_node("Conv", [source, f"w{stride}", f"b{stride}"],
+                                      [f"out{stride}"], kernel_shape=[stride, stride],
+                                      strides=[stride, stride]))
+        cells = SIDE // stride
+        outputs.append(helper.make_tensor_value_info(
+            f"out{stride}", TensorProto.FLOAT, [shape[0], CHANNELS, cells, cells]))
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, name, [pixels], outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8,
+                              producer_name="tandem")
+    onnx.checker.check_model(model)
+    return model.SerializeToString(deterministic=True)
+
+
+def descriptor(name, digest, interleaved):
+    scale, offset = ([float(str(v)) for v in values] for values in (SCALE, OFFSET))
+    heads = "".join(
+        f'\n[[heads]]\noutput = "out{stride}"\nkind = "yolov5"\nstride = {stride}\n'
+        f"anchors = [[{stride}, {stride + 4}], [{2 * stride}, {stride}]]\n" for stride in STRIDES)
+    return f"""# Test fixture, made by make_models.py.
+name = "{name}"
+version = "1"
+file = "model.onnx"
+sha256 = "{digest}"
+licence = "MIT OR Apache-2.0"
+origin = "seeded random weights, make_models.py"
+labels = "labels.txt"
+classes = {CLASSES}
+
+[input]
+tensor = "pixels"
+width = {SIDE}
+height = {SIDE}
+layout = "{'interleaved' if interleaved else 'planar'}"
+order = "{'rgb' if interleaved else 'bgr'}"
+pad = [114, 114, 114]
+scale = {scale}
+offset = {offset}
+
+[thresholds]
+score = 0.25
+iou = 0.45
+max_detections = 50
+{heads}"""
+
+
+def make(name, seed, interleaved):
+    random = np.random.default_rng(seed)
+    kernels = [random.normal(0, 0.1, (CHANNELS, 3, s, s)).astype(np.float32) for s in STRIDES]
+    biases = [random.normal(0, 1, CHANNELS).astype(np.float32) for _ in STRIDES]
+    data = network(name, interleaved, kernels, biases)
+    if interleaved:
+        planes = pattern().reshape(SIDE, SIDE, 3).transpose(2, 0, 1)
+    else:
+        planes = pattern().reshape(3, SIDE, SIDE)[::-1]
+    x = planes.astype(np.float32) * SCALE[:, None, None] + OFFSET[:, None, None]
+    slot = bytearray()
+    for stride, kernel, bias in zip(STRIDES, kernels, biases):
+        slot += patches(x, kernel, bias, stride).astype("<f4").tobytes()
+        slot += bytes(-len(slot) % 64)
+    folder = HERE / "models" / name / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(data)
+    (folder / "labels.txt").write_text("bolt\nnut\n")
+    (folder / "expected.f32").write_bytes(slot)
+    digest = hashlib.sha256(data).hexdigest()
+    (folder / "model.toml").write_text(descriptor(name, digest, interleaved))
+
+
+if __name__ == "__main__":
+    make("tiny-v5", 1, interleaved=False)
+    make("tiny-nhwc", 2, interleaved=True)

@@ -1,0 +1,193 @@
+//! Both runtimes against numpy, against each other, and on damaged files.
+
+mod common;
+
+use common::{Copy, Slot, distance, engines, fixtures, floats, pattern, yolo};
+use tandem_engine::{
+    Engine, EngineChoice, EngineError, EngineOptions, Model, ModelRepository, load_engine,
+    load_engine_with,
+};
+
+/// Largest error of an f32 network that is summed in another order.
+const CLOSE: f32 = 1e-4;
+
+fn heads_of(engine: &mut dyn Engine, model: &Model, tensor: &[u8]) -> Vec<f32> {
+    let mut heads = Slot::of(model.heads_bytes(), 0);
+    engine.run(tensor, heads.bytes()).unwrap();
+    floats(heads.bytes())
+}
+
+#[test]
+fn fixtures_answer_what_numpy_computed() {
+    for name in ["tiny-v5", "tiny-nhwc"] {
+        let dir = fixtures().join(name).join("1");
+        let model = Model::load(&dir).unwrap();
+        let expected = floats(&std::fs::read(dir.join("expected.f32")).unwrap());
+        let tensor = pattern(model.tensor_bytes());
+        for choice in engines() {
+            let mut engine = load_engine(&model, choice).unwrap();
+            let heads = heads_of(engine.as_mut(), &model, &tensor);
+            let error = distance(&heads, &expected);
+            assert!(error < CLOSE, "{name} in {choice:?} is {error} off");
+        }
+    }
+}
+
+#[test]
+fn both_runtimes_agree_on_the_default_model() {
+    let (Some(model), [ort, rten]) = (yolo(), &engines()[..]) else {
+        eprintln!("skipped: both runtimes and the default model are needed");
+        return;
+    };
+    let tensor = pattern(model.tensor_bytes());
+    let mut heads = [ort, rten].map(|choice| {
+        let mut engine = load_engine(&model, *choice).unwrap();
+        // Twice: the second run uses what the first one left behind.
+        heads_of(engine.as_mut(), &model, &vec![200; model.tensor_bytes()]);
+        heads_of(engine.as_mut(), &model, &tensor)
+    });
+    let [a, b] = &mut heads;
+    assert!(a.iter().any(|x| *x != 0.0));
+    assert!(distance(a, b) < CLOSE, "ort and rten differ by {}", distance(a, b));
+}
+
+#[test]
+fn a_model_is_added_by_its_folder_alone() {
+    let copy = Copy::of("tiny-v5");
+    let repository = ModelRepository::open(copy.dir.ancestors().nth(2).unwrap()).unwrap();
+    assert!(repository.refused().is_empty());
+    let model = repository.get("tiny-v5").unwrap();
+    assert_eq!(model.labels(), ["bolt", "nut"]);
+    let post = model.post_params();
+    assert_eq!((post.head_count, post.heads[1].offset), (2, 14 * 16 * 4));
+    assert_eq!((post.heads[1].grid_w, post.heads[1].anchors[1]), (2, (32, 16)));
+    for choice in engines() {
+        load_engine(model, choice).unwrap();
+    }
+}
+
+#[test]
+fn slots_that_do_not_fit_are_refused_before_the_run() {
+    let copy = Copy::of("tiny-v5");
+    let model = copy.model();
+    for choice in engines() {
+        let mut engine = load_engine(&model, choice).unwrap();
+        let mut heads = Slot::of(model.heads_bytes() + 1, 7);
+        let tensor = pattern(model.tensor_bytes());
+        let end = model.heads_bytes();
+        let short_tensor = engine.run(&tensor[1..], &mut heads.bytes()[..end]);
+        assert!(matches!(short_tensor, Err(EngineError::Size { buffer: "tensor", .. })));
+        let short_heads = engine.run(&tensor, &mut heads.bytes()[..end - 1]);
+        assert!(matches!(short_heads, Err(EngineError::Size { buffer: "heads", .. })));
+        let crooked = engine.run(&tensor, &mut heads.bytes()[1..]);
+        assert!(matches!(crooked, Err(EngineError::Alignment { buffer: "heads", .. })));
+        assert!(heads.bytes().iter().all(|b| *b == 7), "a refused run wrote");
+        // After a refusal the engine works on.
+        engine.run(&tensor, &mut heads.bytes()[..end]).unwrap();
+    }
+}
+
+#[test]
+fn only_the_heads_are_written() {
+    let copy = Copy::of("tiny-v5");
+    let model = copy.model();
+    for choice in engines() {
+        let mut engine = load_engine(&model, choice).unwrap();
+        let mut heads = Slot::of(model.heads_bytes() + 64, 0xA5);
+        engine.run(&pattern(model.tensor_bytes()), heads.bytes()).unwrap();
+        let mut covered = vec![false; heads.bytes().len()];
+        for head in model.heads() {
+            covered[head.offset..head.offset + head.bytes].fill(true);
+        }
+        let stray = |(i, b): (usize, &u8)| !covered[i] && *b != 0xA5;
+        assert!(!heads.bytes().iter().enumerate().any(stray), "{choice:?} wrote beside a head");
+    }
+}
+
+#[test]
+fn damaged_weights_are_an_error() {
+    let whole = std::fs::read(fixtures().join("tiny-v5/1/model.onnx")).unwrap();
+    let lengths = (0..whole.len()).step_by(whole.len() / 24).chain([1, 2, 7, whole.len() - 1]);
+    let mut damaged: Vec<Vec<u8>> = lengths.map(|n| whole[..n].to_vec()).collect();
+    damaged.push(vec![0; whole.len()]);
+    damaged.push(b"<html>not found</html>".to_vec());
+    for choice in engines() {
+        for bytes in &damaged {
+            let copy = Copy::of("tiny-v5");
+            let result = load_engine(&copy.with_weights(bytes).model(), choice);
+            let Err(EngineError::Model { field, .. }) = result else {
+                panic!("{choice:?} took {} damaged bytes", bytes.len());
+            };
+            assert!(field == "model.onnx" || field.starts_with("model.toml"), "{field}");
+        }
+    }
+}
+
+/// A flipped bit may still be a valid network; it must load or be refused, and never panic.
+#[test]
+fn flipped_bits_never_panic() {
+    let whole = std::fs::read(fixtures().join("tiny-v5/1/model.onnx")).unwrap();
+    // The structure (names, sizes, operators) lies around the weights: both ends.
+    let ends = (0..200).chain(whole.len() - 300..whole.len());
+    for choice in engines() {
+        for at in ends.clone().step_by(3) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 8);
+            let copy = Copy::of("tiny-v5");
+            if let Err(error) = load_engine(&copy.with_weights(&bytes).model(), choice) {
+                assert!(matches!(error, EngineError::Model { .. }), "byte {at}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn other_weights_than_the_descriptor_names_are_refused() {
+    let copy = Copy::of("tiny-v5");
+    let path = copy.dir.join("model.onnx");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[2000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let text = load_engine(&copy.model(), EngineChoice::Rten).err().unwrap().to_string();
+    assert!(text.contains("tiny-v5/1, model.onnx: sha256 is"), "{text}");
+    std::fs::write(&path, b"").unwrap();
+    let text = load_engine(&copy.model(), EngineChoice::Rten).err().unwrap().to_string();
+    assert!(text.contains("model.onnx: is empty"), "{text}");
+    std::fs::remove_file(&path).unwrap();
+    let text = load_engine(&copy.model(), EngineChoice::Rten).err().unwrap().to_string();
+    assert!(text.contains("scripts/setup"), "{text}");
+}
+
+#[test]
+fn a_descriptor_that_does_not_fit_the_file_is_refused() {
+    let cases = [
+        ("tensor = \"pixels\"", "tensor = \"images\"", "input.tensor"),
+        ("width = 32", "width = 64", "input"),
+        ("layout = \"planar\"", "layout = \"interleaved\"", "input"),
+        ("output = \"out16\"", "output = \"out17\"", "heads[1].output"),
+        ("anchors = [[8, 12], [16, 8]]", "anchors = [[8, 12]]", "heads[0]"),
+        ("stride = 16", "stride = 32", "heads[1]"),
+    ];
+    for choice in engines() {
+        for (from, to, wanted) in cases {
+            let copy = Copy::of("tiny-v5");
+            let result = load_engine(&copy.edit("model.toml", from, to).model(), choice);
+            let Err(EngineError::Model { field, reason, .. }) = result else {
+                panic!("{choice:?} took {to}");
+            };
+            assert_eq!(field, format!("model.toml: {wanted}"), "{choice:?}, {to}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn threads_can_be_chosen() {
+    let copy = Copy::of("tiny-v5");
+    let model = copy.model();
+    for choice in engines() {
+        let threads = std::num::NonZeroUsize::new(1);
+        let options = EngineOptions { choice, threads, ..EngineOptions::default() };
+        let engine = load_engine_with(&model, &options).unwrap();
+        assert!(engine.describe().contains("1 threads"), "{}", engine.describe());
+    }
+}
