@@ -1,0 +1,223 @@
+//! The peer's end of a link: the R5F, or a worker.
+
+use crate::{
+    error::LinkError,
+    layout::{self, ENTRY_BYTES, Geometry, LAYOUT_VERSION, MAGIC, agent, peer, slot},
+    memory::SharedMemory,
+    message::{FromPeer, Nanos, SlotRef, ToPeer},
+    ring::{Consumer, Place, Producer},
+    seqlock,
+};
+
+/// A granted slot, as the peer may use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotView {
+    /// Bus address.
+    pub addr: u32,
+    /// Bytes.
+    pub capacity: u32,
+    /// [`crate::slot::SlotClass`] as a number.
+    pub class: u32,
+}
+
+/// The peer's end. One per life of the peer; see README.md for the handshake.
+#[derive(Debug)]
+pub struct LinkPeer<M: SharedMemory> {
+    mem: M,
+    geometry: Geometry,
+    /// Agent epoch that was read at attach.
+    serves: u32,
+    /// Own epoch; 0 before the announcement.
+    epoch: u32,
+    beat: u32,
+    tx: Producer,
+    /// Set when the agent has accepted the epoch.
+    rx: Option<Consumer>,
+}
+
+/// The layout words, read while the agent epoch stood still around them.
+fn read_geometry<M: SharedMemory>(mem: &M) -> Result<(u32, Geometry), LinkError> {
+    if mem.size() < layout::RINGS {
+        return Err(LinkError::TooSmall { have: mem.size(), need: layout::RINGS });
+    }
+    let epoch = mem.load(agent::EPOCH);
+    if epoch == 0 || mem.load(agent::MAGIC) != MAGIC {
+        return Err(LinkError::NotReady);
+    }
+    let words = [
+        ("version", mem.load(agent::VERSION), LAYOUT_VERSION),
+        ("entry bytes", mem.load(agent::ENTRY_BYTES), ENTRY_BYTES),
+    ];
+    let geometry = Geometry {
+        ring_entries: mem.load(agent::RING_ENTRIES),
+        slots: mem.load(agent::SLOT_COUNT),
+    };
+    if mem.load(agent::EPOCH) != epoch {
+        return Err(LinkError::NotReady);
+    }
+    for (field, have, want) in words {
+        if have != want {
+            return Err(LinkError::Layout { field, have, want });
+        }
+    }
+    if !geometry.is_valid() {
+        return Err(LinkError::Geometry("ring entries or slot count in the block"));
+    }
+    if mem.size() < geometry.bytes() {
+        return Err(LinkError::TooSmall { have: mem.size(), need: geometry.bytes() });
+    }
+    Ok((epoch, geometry))
+}
+
+impl<M: SharedMemory> LinkPeer<M> {
+    /// Reads the formatted block. Nothing is written before [`LinkPeer::announce`].
+    ///
+    /// # Errors
+    /// [`LinkError::NotReady`] while the agent has not formatted the block: try again. Every other
+    /// error is lasting until the agent restarts.
+    pub fn attach(mem: M) -> Result<Self, LinkError> {
+        let (serves, geometry) = read_geometry(&mem)?;
+        let place = Place {
+            head: peer::FROM_PEER_HEAD,
+            tail: agent::FROM_PEER_TAIL,
+            entries: geometry.from_peer(),
+            count: geometry.ring_entries,
+        };
+        let tx = Producer::resume(&mem, place);
+        Ok(Self { mem, geometry, serves, epoch: 0, beat: 0, tx, rx: None })
+    }
+
+    /// Begins a new life: from here on nothing of an earlier one is seen or answered.
+    ///
+    /// To be called when every DMA of an earlier life has been stopped: the agent takes back all
+    /// slots when it sees the new epoch. Epochs only count up (wrapping, never 0): the epoch is
+    /// `proposal` if that is ahead of the one in the block, else the one in the block plus one.
+    /// Returns the epoch in use. A second call begins yet another life.
+    pub fn announce(&mut self, proposal: u32) -> u32 {
+        let last = self.mem.load(peer::EPOCH);
+        let ahead = proposal != 0 && proposal.wrapping_sub(last) as i32 > 0;
+        let epoch = if ahead { proposal } else { last.wrapping_add(1).max(1) };
+        self.rx = None;
+        self.mem.store(peer::FROM_PEER_START, self.tx.head());
+        self.mem.store(peer::SERVES, self.serves);
+        self.mem.store(peer::EPOCH, epoch);
+        self.epoch = epoch;
+        epoch
+    }
+
+    /// Own epoch; 0 before the announcement.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Agent epoch that this life serves.
+    pub fn agent_epoch(&self) -> u32 {
+        self.serves
+    }
+
+    /// The agent has another epoch than at attach: this life is over.
+    pub fn agent_restarted(&self) -> bool {
+        self.mem.load(agent::EPOCH) != self.serves
+    }
+
+    /// Joins the epoch if the agent has accepted it. True once joined.
+    pub fn linked(&mut self) -> bool {
+        if self.rx.is_none() && self.epoch != 0 && self.mem.load(agent::ACCEPTED) == self.epoch {
+            let place = Place {
+                head: agent::TO_PEER_HEAD,
+                tail: peer::TO_PEER_TAIL,
+                entries: self.geometry.to_peer(),
+                count: self.geometry.ring_entries,
+            };
+            let start = self.mem.load(agent::TO_PEER_START);
+            self.rx = Some(Consumer::start(&self.mem, place, start));
+            self.mem.store(peer::SYNCED, self.epoch);
+        }
+        self.rx.is_some()
+    }
+
+    /// Says that this side makes progress at `now`.
+    pub fn heartbeat(&mut self, now: Nanos) {
+        self.beat = self.beat.wrapping_add(1);
+        seqlock::write(&self.mem, peer::BEAT_AT, now);
+        self.mem.store(peer::HEARTBEAT, self.beat);
+    }
+
+    /// The agent's beats, for a peer that wants to know whether the agent still moves.
+    pub fn agent_heartbeat(&self) -> u32 {
+        self.mem.load(agent::HEARTBEAT)
+    }
+
+    /// Takes the next message of this epoch.
+    ///
+    /// # Errors
+    /// [`LinkError::AgentRestarted`] (again at each call): quiesce, attach and announce again.
+    /// Others as [`Consumer::pop`]: count the event and go on.
+    pub fn receive(&mut self) -> Option<Result<ToPeer, LinkError>> {
+        if self.agent_restarted() {
+            return Some(Err(LinkError::AgentRestarted));
+        }
+        if !self.linked() {
+            return None;
+        }
+        let message = self.rx.as_mut()?.pop(&self.mem)?;
+        // An agent that restarted meanwhile owns the entry that was just read.
+        Some(if self.agent_restarted() { Err(LinkError::AgentRestarted) } else { message })
+    }
+
+    /// Free entries towards the agent; 0 while not linked.
+    pub fn free(&self) -> u32 {
+        if self.rx.is_some() { self.tx.free(self.tx.tail(&self.mem)) } else { 0 }
+    }
+
+    /// Sends to the agent. The caller rings the doorbell.
+    ///
+    /// # Errors
+    /// [`LinkError::NotLinked`], [`LinkError::AgentRestarted`], and as [`Producer::push`].
+    pub fn send(&mut self, message: &FromPeer) -> Result<(), LinkError> {
+        if self.agent_restarted() {
+            return Err(LinkError::AgentRestarted);
+        }
+        if !self.linked() {
+            return Err(LinkError::NotLinked);
+        }
+        let tail = self.tx.tail(&self.mem);
+        self.tx.push(&self.mem, tail, message)
+    }
+
+    /// What is behind a slot that the agent granted.
+    ///
+    /// # Errors
+    /// [`LinkError::NoSuchSlot`], [`LinkError::StaleSlot`], [`LinkError::AgentRestarted`].
+    pub fn slot(&self, slot: SlotRef) -> Result<SlotView, LinkError> {
+        let SlotRef { index, generation } = slot;
+        if u32::from(index) >= self.geometry.slots {
+            return Err(LinkError::NoSuchSlot(index));
+        }
+        let granted = self.mem.load(slot::word(index, slot::GRANT));
+        let returned = self.mem.load(slot::returned(index));
+        let view = SlotView {
+            addr: self.mem.load(slot::word(index, slot::ADDR)),
+            capacity: self.mem.load(slot::word(index, slot::CAPACITY)),
+            class: self.mem.load(slot::word(index, slot::CLASS)),
+        };
+        if self.agent_restarted() {
+            return Err(LinkError::AgentRestarted);
+        }
+        if generation == 0 || granted != generation || returned == generation {
+            return Err(LinkError::StaleSlot { index, generation });
+        }
+        Ok(view)
+    }
+
+    /// Gives a slot back. To be called when nothing of this side touches it any more, and before
+    /// the message that tells the agent.
+    ///
+    /// # Errors
+    /// As [`LinkPeer::slot`].
+    pub fn release(&mut self, slot: SlotRef) -> Result<(), LinkError> {
+        self.slot(slot)?;
+        self.mem.store(slot::returned(slot.index), slot.generation);
+        Ok(())
+    }
+}

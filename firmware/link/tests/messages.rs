@@ -1,0 +1,101 @@
+//! The largest value of every message variant fits a ring entry.
+
+use tandem_link::{
+    layout::MESSAGE_BYTES,
+    message::{Event, FromPeer, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps, ToPeer, Work},
+};
+use tandem_model::{
+    post::{Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams},
+    pre::{Frame, Layout, PixelFormat, PreParams, Rect},
+};
+
+const SLOT: SlotRef = SlotRef { index: u16::MAX, generation: u32::MAX };
+const RECT: Rect = Rect { x: u16::MAX, y: u16::MAX, w: u16::MAX, h: u16::MAX };
+
+fn largest_pre() -> Work {
+    let frame =
+        Frame { format: PixelFormat::Nv12, width: u16::MAX, height: u16::MAX, stride: u32::MAX };
+    let params = PreParams {
+        frame,
+        crop: RECT,
+        width: u16::MAX,
+        height: u16::MAX,
+        content: RECT,
+        step_x: u64::MAX,
+        step_y: u64::MAX,
+        pad: [u8::MAX; 3],
+        // Postcard zigzags signed numbers: the longest are the most negative.
+        scale: [i32::MIN; 3],
+        offset: [i32::MIN; 3],
+        layout: Layout::Interleaved,
+        band_rows: u8::MAX,
+    };
+    Work::Pre(PreJob { frame: SLOT, tensor: SLOT, params })
+}
+
+fn largest_post() -> Work {
+    let head = Head {
+        kind: HeadKind::YoloV5,
+        grid_w: u16::MAX,
+        grid_h: u16::MAX,
+        stride: u16::MAX,
+        anchor_count: u8::MAX,
+        anchors: [(u16::MAX, u16::MAX); MAX_ANCHORS],
+        offset: u32::MAX,
+    };
+    let params = PostParams {
+        head_count: u8::MAX,
+        heads: [head; MAX_HEADS],
+        classes: u16::MAX,
+        score_threshold: u16::MAX,
+        iou_threshold: u16::MAX,
+        class_agnostic: true,
+        max_detections: u16::MAX,
+        width: u16::MAX,
+        height: u16::MAX,
+    };
+    Work::Post(PostJob { heads: SLOT, result: SLOT, params })
+}
+
+fn bytes_of(message: &impl serde::Serialize) -> usize {
+    let mut bytes = [0; 4 * MESSAGE_BYTES];
+    postcard::to_slice(message, &mut bytes).expect("four entries hold any message").len()
+}
+
+#[test]
+fn largest_message_of_every_variant_to_the_peer_fits() {
+    for (name, message) in [
+        ("pre job", ToPeer::Job { id: u32::MAX, deadline: u64::MAX, work: largest_pre() }),
+        ("post job", ToPeer::Job { id: u32::MAX, deadline: u64::MAX, work: largest_post() }),
+        ("cancel", ToPeer::CancelReject { tag: u32::MAX, gate_epoch: u32::MAX }),
+        ("configure", ToPeer::ConfigureGate { delay: u64::MAX, pulse: u64::MAX }),
+        ("ping", ToPeer::Ping { sequence: u32::MAX }),
+    ] {
+        let bytes = bytes_of(&message);
+        assert!(bytes <= MESSAGE_BYTES, "{name}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn largest_message_of_every_variant_from_the_peer_fits() {
+    let stamps = Stamps { received: u64::MAX, started: u64::MAX, finished: u64::MAX };
+    let status = JobStatus::DmaInternalError;
+    for (name, message) in [
+        ("done", FromPeer::Done { id: u32::MAX, status, stamps, written: u32::MAX }),
+        (
+            "triggered",
+            FromPeer::Triggered {
+                tag: u32::MAX,
+                gate_epoch: u32::MAX,
+                at: u64::MAX,
+                due: u64::MAX,
+            },
+        ),
+        ("event", FromPeer::Event(Event::LostInterrupt(Lane::Post))),
+        ("bad message", FromPeer::Event(Event::BadMessage)),
+        ("pong", FromPeer::Pong { sequence: u32::MAX }),
+    ] {
+        let bytes = bytes_of(&message);
+        assert!(bytes <= MESSAGE_BYTES, "{name}: {bytes} bytes");
+    }
+}

@@ -1,0 +1,93 @@
+//! What is particular to the jobs of one lane.
+
+use tandem_drivers::{
+    dma::{Plan, PlanError},
+    kernel::{KernelKind, Post, Pre},
+};
+use tandem_link::{
+    SlotClass,
+    message::{JobId, Lane, Nanos, SlotRef},
+};
+use tandem_model::{post::PostParams, pre::PreParams};
+
+use crate::platform::irq;
+
+/// A job of a lane, as it waits.
+pub struct Job<K: KernelKind> {
+    /// Answered with the same number.
+    pub id: JobId,
+    /// Absolute.
+    pub deadline: Nanos,
+    /// When it was taken from the ring.
+    pub received: Nanos,
+    /// Read by the kernel.
+    pub input: SlotRef,
+    /// Written by the kernel.
+    pub output: SlotRef,
+    /// What the kernel does.
+    pub params: K::Params,
+}
+
+/// A kernel as the end of a lane.
+pub trait LaneKind: KernelKind {
+    /// Which lane.
+    const LANE: Lane;
+    /// For logs.
+    const NAME: &'static str;
+    /// Interrupt lines of the lane's DMA.
+    const LINES: u32;
+    /// The line that announces the end of a job.
+    const END: u32;
+    /// Class of the input slot.
+    const INPUT: SlotClass;
+    /// Class of the output slot.
+    const OUTPUT: SlotClass;
+
+    /// Bytes that a job needs in its input and in its output slot.
+    ///
+    /// # Errors
+    /// The parameters do not hold together.
+    fn needs(params: &Self::Params) -> Result<(usize, usize), PlanError>;
+
+    /// Which bytes move, from the input slot's address and to the output slot's.
+    ///
+    /// # Errors
+    /// The DMA cannot do it.
+    fn plans(params: &Self::Params, input: u32, output: u32) -> Result<(Plan, Plan), PlanError>;
+}
+
+impl LaneKind for Pre {
+    const LANE: Lane = Lane::Pre;
+    const NAME: &'static str = "pre";
+    const LINES: u32 = irq::PRE_MM2S | irq::PRE_S2MM;
+    const END: u32 = irq::PRE_S2MM;
+    const INPUT: SlotClass = SlotClass::Frame;
+    const OUTPUT: SlotClass = SlotClass::Tensor;
+
+    fn needs(params: &PreParams) -> Result<(usize, usize), PlanError> {
+        params.validate()?;
+        Ok((params.frame_bytes(), params.tensor_bytes()))
+    }
+
+    fn plans(params: &PreParams, input: u32, output: u32) -> Result<(Plan, Plan), PlanError> {
+        Ok((Plan::pre_input(params, input)?, Plan::pre_output(params, output)?))
+    }
+}
+
+impl LaneKind for Post {
+    const LANE: Lane = Lane::Post;
+    const NAME: &'static str = "post";
+    const LINES: u32 = irq::POST_MM2S | irq::POST_S2MM;
+    const END: u32 = irq::POST_S2MM;
+    const INPUT: SlotClass = SlotClass::Heads;
+    const OUTPUT: SlotClass = SlotClass::Result;
+
+    fn needs(params: &PostParams) -> Result<(usize, usize), PlanError> {
+        params.validate()?;
+        Ok((params.heads_bytes(), params.result_bytes()))
+    }
+
+    fn plans(params: &PostParams, input: u32, output: u32) -> Result<(Plan, Plan), PlanError> {
+        Ok((Plan::post_input(params, input)?, Plan::post_output(params, output)?))
+    }
+}

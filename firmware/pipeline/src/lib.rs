@@ -1,0 +1,72 @@
+//! Jobs, deadlines, gate and health: what the R5F runs, on any [`platform::Platform`].
+//!
+//! [`Pipeline::run`] is one future with no task below it: the platform's executor polls it on a
+//! doorbell, an interrupt, or the time it asked for, and each poll looks at everything. See
+//! README.md for the states of a job and the table of its endings.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod boot;
+pub mod config;
+mod context;
+pub mod edf;
+mod gate;
+mod health;
+pub mod kind;
+mod lane;
+mod link;
+mod outbox;
+pub mod platform;
+mod verdict;
+
+use core::convert::Infallible;
+
+use embassy_futures::{
+    join::{join, join3},
+    select::select,
+};
+use tandem_drivers::kernel::{Post, Pre};
+
+pub use boot::BootError;
+pub use config::PipelineConfig;
+use context::Context;
+use platform::Platform;
+
+/// The firmware's work, from the reset of the DMA engines on.
+pub struct Pipeline<'a, P: Platform> {
+    platform: &'a P,
+    config: PipelineConfig,
+}
+
+impl<'a, P: Platform> Pipeline<'a, P> {
+    /// Nothing is touched yet.
+    pub fn new(platform: &'a P, config: PipelineConfig) -> Self {
+        Self { platform, config }
+    }
+
+    /// Boots and works. An agent that restarts, and a link that is damaged, begin a new session:
+    /// everything is quiesced again and announced under a new epoch.
+    ///
+    /// # Errors
+    /// [`BootError`] if the hardware is not what the firmware was built for: nothing was announced,
+    /// and the agent sees no heartbeat.
+    pub async fn run(&self) -> Result<Infallible, BootError> {
+        let mut proposal = self.config.epoch;
+        let mut length_bits = None;
+        loop {
+            let (hardware, link) =
+                boot::boot(self.platform, &self.config, proposal, length_bits).await?;
+            length_bits = Some([hardware.pre.limits.length_bits, hardware.post.limits.length_bits]);
+            proposal = link.epoch().wrapping_add(1);
+            let context = Context::new(self.platform, &self.config, link, hardware.gate);
+            // The link first: what it receives is seen by the lanes in the same turn.
+            let lanes = join(
+                lane::run::<P, Pre>(&context, &context.pre, hardware.pre),
+                lane::run::<P, Post>(&context, &context.post, hardware.post),
+            );
+            let work = join3(lanes, gate::run(&context), health::run(&context));
+            select(link::run(&context), work).await;
+            defmt::warn!("session over");
+        }
+    }
+}

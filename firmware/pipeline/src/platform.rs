@@ -1,0 +1,49 @@
+//! `Platform`: what the pipeline needs of the machine it runs on.
+
+use tandem_drivers::bus::Bus;
+use tandem_link::SharedMemory;
+use tandem_link::message::Nanos;
+
+/// Interrupt lines from the programmable logic, one bit each, level, high while pending.
+pub mod irq {
+    /// `pre` DMA, memory to stream.
+    pub const PRE_MM2S: u32 = 1 << 0;
+    /// `pre` DMA, stream to memory.
+    pub const PRE_S2MM: u32 = 1 << 1;
+    /// `post` DMA, memory to stream.
+    pub const POST_MM2S: u32 = 1 << 2;
+    /// `post` DMA, stream to memory.
+    pub const POST_S2MM: u32 = 1 << 3;
+    /// `pre` kernel: done counter is ahead of the acknowledged one.
+    pub const PRE_KERNEL: u32 = 1 << 4;
+    /// `post` kernel: likewise.
+    pub const POST_KERNEL: u32 = 1 << 5;
+    /// Gate: a trigger was captured and not acknowledged yet.
+    pub const GATE: u32 = 1 << 6;
+}
+
+/// Clock, doorbells, interrupts and memory of one machine.
+///
+/// The pipeline is one future that never blocks: between polls the platform's executor idles
+/// (WFI on the R5F, a parked thread on the host, the next turn in lockstep) until a doorbell from
+/// the agent, an interrupt line, or the time given to [`Platform::wake_at`].
+pub trait Platform {
+    /// Registers and descriptors.
+    type Bus: Bus;
+    /// The link's shared words.
+    type Memory: SharedMemory;
+
+    /// Registers and descriptors.
+    fn bus(&self) -> &Self::Bus;
+    /// The link's shared words.
+    fn memory(&self) -> &Self::Memory;
+    /// The board's one clock.
+    fn now(&self) -> Nanos;
+    /// Poll the pipeline again at `at` at the latest (the earliest of several calls counts; it is
+    /// forgotten once it has passed).
+    fn wake_at(&self, at: Nanos);
+    /// Levels of the lines in [`irq`]. A line that is stuck low is a lost interrupt.
+    fn irq_lines(&self) -> u32;
+    /// Doorbell to the agent.
+    fn ring_agent(&self);
+}
