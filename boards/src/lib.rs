@@ -1,0 +1,16 @@
+//! Board descriptions: schema, checks, and what is generated from them.
+//!
+//! One TOML file says where everything of a board sits. [`Board::load`] reads it and refuses it
+//! with the file, the field and both offenders unless it holds together; README.md lists the fields.
+#![forbid(unsafe_code)]
+
+mod check;
+mod error;
+mod schema;
+mod slot;
+
+pub use error::BoardError;
+pub use schema::{
+    Board, Firmware, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA, SlotClasses, SlotPlan,
+};
+pub use slot::{Slot, SlotClass};

@@ -1,0 +1,179 @@
+//! The schema of a board description.
+
+use crate::{BoardError, check::Checker};
+use serde::Deserialize;
+use std::{fmt, path::Path, str::FromStr};
+
+/// Version of the schema that this build reads.
+pub const SCHEMA: u32 = 1;
+/// Alignment of regions and slots: the agent protects and maps them one by one.
+pub const PAGE: u32 = 0x1000;
+/// Entries of the link's slot table.
+pub const MAX_SLOTS: u32 = 64;
+
+/// `size` bytes from bus address `base`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// First byte.
+    pub base: u32,
+    /// Bytes.
+    pub size: u32,
+}
+
+impl Range {
+    /// First byte behind it.
+    #[must_use]
+    pub fn end(self) -> u64 {
+        u64::from(self.base) + u64::from(self.size)
+    }
+
+    /// Whether all `len` bytes from `addr` lie inside.
+    #[must_use]
+    pub fn contains(self, addr: u32, len: u32) -> bool {
+        addr >= self.base && u64::from(addr) + u64::from(len) <= self.end()
+    }
+
+    /// Whether the two share a byte.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        u64::from(self.base) < other.end() && u64::from(other.base) < self.end()
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{:#010x}, {:#010x})", self.base, self.end())
+    }
+}
+
+/// The parts of memory that more than one master uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regions {
+    /// Rings and slot table between agent and firmware.
+    pub link: Range,
+    /// Log ring of the firmware.
+    pub log: Range,
+    /// DMA descriptors; written by the firmware only.
+    pub descriptors: Range,
+    /// Payload slots.
+    pub pool: Range,
+}
+
+/// How many slots of a class, and how large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotPlan {
+    /// Slots.
+    pub count: u32,
+    /// Bytes of each.
+    pub size: u32,
+}
+
+/// The classes of slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotClasses {
+    /// Camera frames.
+    pub frame: SlotPlan,
+    /// Network inputs.
+    pub tensor: SlotPlan,
+    /// Raw network outputs.
+    pub heads: SlotPlan,
+    /// Detections.
+    pub result: SlotPlan,
+}
+
+/// Blocks in the programmable logic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pl {
+    /// AXI DMA of the `pre` lane.
+    pub dma_pre: Range,
+    /// AXI DMA of the `post` lane.
+    pub dma_post: Range,
+    /// `pre` kernel.
+    pub pre: Range,
+    /// `post` kernel.
+    pub post: Range,
+    /// Reject gate.
+    pub gate: Range,
+}
+
+/// Periods of the firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Firmware {
+    /// From one heartbeat to the next, in microseconds.
+    pub heartbeat_us: u32,
+    /// Timed poll that finds a completion whose interrupt was lost, in microseconds.
+    pub poll_us: u32,
+    /// A kernel that runs longer hangs, in microseconds.
+    pub kernel_timeout_us: u32,
+}
+
+/// One board. [`Board::load`] and [`Board::parse`] check it; `Deserialize` alone does not.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Board {
+    /// Version of the schema; [`SCHEMA`].
+    pub schema: u32,
+    /// Short name: `a-z`, `0-9` and `-`.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// Memory that the DMA engines reach.
+    pub ddr: Range,
+    /// Shared parts of it.
+    pub regions: Regions,
+    /// Payload slots.
+    pub slots: SlotClasses,
+    /// Blocks in the programmable logic.
+    pub pl: Pl,
+    /// Periods of the firmware.
+    pub firmware: Firmware,
+}
+
+impl Board {
+    /// Reads and checks the description at `path`.
+    ///
+    /// # Errors
+    /// [`BoardError`] with the file, the field and what is wrong with it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, BoardError> {
+        let file = path.as_ref().display().to_string();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| BoardError::Read { file: file.clone(), source })?;
+        Self::parse(&text, &file)
+    }
+
+    /// Reads and checks `text`; `file` is the name that errors show.
+    ///
+    /// # Errors
+    /// [`BoardError`] with the file, the field and what is wrong with it.
+    pub fn parse(text: &str, file: &str) -> Result<Self, BoardError> {
+        let board: Self = toml::from_str(text)
+            .map_err(|source| BoardError::Parse { file: file.into(), source })?;
+        Checker { file }.board(&board)?;
+        Ok(board)
+    }
+
+    /// `boards/virtual.toml` as it was when this was built.
+    ///
+    /// # Panics
+    /// Never with a build whose tests pass: a test loads it.
+    #[must_use]
+    pub fn virtual_default() -> Self {
+        Self::parse(include_str!("../virtual.toml"), "boards/virtual.toml")
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl FromStr for Board {
+    type Err = BoardError;
+
+    fn from_str(text: &str) -> Result<Self, BoardError> {
+        Self::parse(text, "board description")
+    }
+}

@@ -1,0 +1,197 @@
+//! The description of the virtual board holds, and each way to break one is named.
+
+use tandem_boards::{Board, BoardError, Range, SlotClass};
+
+const VIRTUAL: &str = include_str!("../virtual.toml");
+
+/// The virtual board with the line after `[table]` that starts with `key` replaced.
+fn with(table: &str, key: &str, line: &str) -> String {
+    let (mut inside, mut done) = (table.is_empty(), false);
+    let mut text = String::new();
+    for old in VIRTUAL.lines() {
+        if old.starts_with('[') {
+            inside = old == format!("[{table}]");
+        }
+        let hit = inside && !done && old.starts_with(key);
+        text.push_str(if hit { line } else { old });
+        text.push('\n');
+        done |= hit;
+    }
+    assert!(done, "no {key} in [{table}]");
+    text
+}
+
+/// The error that `text` gives, and its message.
+fn refuse(text: &str) -> (BoardError, String) {
+    let error = Board::parse(text, "b.toml").expect_err("a broken description");
+    let message = error.to_string();
+    assert!(message.starts_with("b.toml: "), "{message}");
+    (error, message)
+}
+
+#[test]
+fn virtual_board_is_what_the_sources_say() {
+    let board = Board::virtual_default();
+    assert_eq!(board.name, "virtual");
+    assert_eq!(board, VIRTUAL.parse().expect("the same text"));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/virtual.toml");
+    assert_eq!(board, Board::load(path).expect("the same file"));
+}
+
+#[test]
+fn every_board_here_loads_under_its_own_name() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = vec![];
+    for entry in here.read_dir().expect("this folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "toml")
+            && path.file_name().is_some_and(|name| name != "Cargo.toml")
+        {
+            let board = Board::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(path.file_stem().and_then(|stem| stem.to_str()), Some(board.name.as_str()));
+            names.push(board.name);
+        }
+    }
+    assert!(names.contains(&"virtual".to_string()), "{names:?}");
+}
+
+#[test]
+fn slots_are_packed_in_order() {
+    let board = Board::virtual_default();
+    let slots = board.resolve_slots();
+    let count = |class| slots.iter().filter(|slot| slot.class == class).count();
+    assert_eq!(SlotClass::ALL.map(count), [4, 6, 6, 16]);
+    let mut next = board.regions.pool.base;
+    for slot in &slots {
+        assert_eq!(slot.addr, next);
+        assert!(board.regions.pool.contains(slot.addr, slot.capacity));
+        next += slot.capacity;
+    }
+    assert!(slots.is_sorted_by_key(|slot| slot.class));
+}
+
+#[test]
+fn class_codes_round_trip() {
+    for class in SlotClass::ALL {
+        assert_eq!(SlotClass::from_code(class as u8), Some(class));
+    }
+    assert_eq!(SlotClass::from_code(4), None);
+}
+
+#[test]
+fn missing_file_is_named() {
+    let error = Board::load("no/such/board.toml").expect_err("no file").to_string();
+    assert!(error.starts_with("no/such/board.toml: cannot be read: "), "{error}");
+}
+
+#[test]
+fn unknown_missing_and_mistyped_fields_are_named() {
+    for (table, key, line, named) in [
+        ("ddr", "size", "sise = 1", "sise"),
+        ("ddr", "size", "", "size"),
+        ("slots.frame", "count", "count = \"4\"", "count"),
+        ("pl.gate", "base", "base = 0x1_0000_0000", "base"),
+        ("firmware", "poll_us", "poll_us = -1", "poll_us"),
+    ] {
+        let (error, message) = refuse(&with(table, key, line));
+        assert!(matches!(error, BoardError::Parse { .. }), "{message}");
+        assert!(message.contains(named), "{named}: {message}");
+    }
+}
+
+#[test]
+fn other_schema_is_refused() {
+    let (error, message) = refuse(&with("", "schema", "schema = 2"));
+    assert!(matches!(error, BoardError::Schema { found: 2, .. }), "{message}");
+}
+
+#[test]
+fn values_outside_their_range_are_named() {
+    for (table, key, line, field) in [
+        ("", "name", "name = \"Virtual Board\"", "name"),
+        ("", "name", "name = \"\"", "name"),
+        ("", "name", "name = \"-x\"", "name"),
+        ("", "title", "title = \" \"", "title"),
+        ("slots.heads", "count", "count = 0", "slots.heads.count"),
+        ("slots.heads", "size", "size = 0", "slots.heads.size"),
+        ("firmware", "heartbeat_us", "heartbeat_us = 99", "firmware.heartbeat_us"),
+        ("firmware", "poll_us", "poll_us = 1_000_001", "firmware.poll_us"),
+        ("firmware", "kernel", "kernel_timeout_us = 2_000", "firmware.kernel_timeout_us"),
+    ] {
+        let (error, message) = refuse(&with(table, key, line));
+        let BoardError::Value { field: found, .. } = error else { panic!("{message}") };
+        assert_eq!(found, field, "{message}");
+    }
+}
+
+#[test]
+fn misalignment_is_named() {
+    for (table, key, line, field) in [
+        ("regions.log", "base", "base = 0x4002_0004", "regions.log.base"),
+        ("regions.log", "size", "size = 0x0000_0800", "regions.log.size"),
+        ("pl.pre", "base", "base = 0xA002_0100", "pl.pre.base"),
+        ("slots.tensor", "size", "size = 0x0020_0040", "slots.tensor.size"),
+    ] {
+        let (error, message) = refuse(&with(table, key, line));
+        let BoardError::Align { field: found, align: 0x1000, .. } = error else {
+            panic!("{message}")
+        };
+        assert_eq!(found, field);
+    }
+}
+
+#[test]
+fn empty_and_endless_ranges_are_named() {
+    for (table, key, line) in
+        [("regions.link", "size", "size = 0"), ("pl.gate", "base", "base = 0xFFFF_F000")]
+    {
+        let (error, message) = refuse(&with(table, key, line));
+        let BoardError::Range { field, .. } = error else { panic!("{message}") };
+        assert_eq!(field, table);
+    }
+    // Up to the last byte of the bus is fine.
+    let text = with("pl.gate", "base", "base = 0xFFFF_0000");
+    assert!(Board::parse(&text, "b.toml").is_ok());
+}
+
+#[test]
+fn a_region_outside_memory_is_named() {
+    let text = with("regions.pool", "size", "size = 0x0700_1000");
+    let (error, message) = refuse(&text);
+    assert!(matches!(error, BoardError::Outside { .. }));
+    let want = "regions.pool [0x41000000, 0x48001000) is not inside ddr [0x40000000, 0x48000000)";
+    assert_eq!(message, format!("b.toml: {want}"));
+}
+
+#[test]
+fn both_sides_of_an_overlap_are_named() {
+    for (table, base, first, second) in [
+        ("regions.log", "0x4001_F000", "regions.link", "regions.log"),
+        ("regions.descriptors", "0x40F8_0000", "regions.descriptors", "regions.pool"),
+        ("pl.post", "0xA002_0000", "pl.pre", "pl.post"),
+        ("pl.gate", "0x47FF_F000", "ddr", "pl.gate"),
+    ] {
+        let (error, message) = refuse(&with(table, "base", &format!("base = {base}")));
+        let BoardError::Overlap { first: a, second: b, .. } = error else { panic!("{message}") };
+        assert_eq!((a.as_str(), b.as_str()), (first, second), "{message}");
+    }
+}
+
+#[test]
+fn slots_that_do_not_fit_are_refused() {
+    let (error, message) = refuse(&with("slots.frame", "count", "count = 7"));
+    let BoardError::PoolTooSmall { need, have: 0x0700_0000, .. } = error else {
+        panic!("{message}")
+    };
+    assert_eq!(need, 7 * 0x0100_0000 + 6 * 0x0020_0000 + 6 * 0x0040_0000 + 16 * 0x0001_0000);
+    let (error, message) = refuse(&with("slots.result", "count", "count = 49"));
+    assert!(matches!(error, BoardError::TooManySlots { found: 65, .. }), "{message}");
+}
+
+#[test]
+fn ranges_know_their_neighbours() {
+    let range = Range { base: 0x1000, size: 0x1000 };
+    assert!(range.contains(0x1FFC, 4) && !range.contains(0x1FFD, 4) && !range.contains(0xFFF, 1));
+    assert!(!range.overlaps(Range { base: 0x2000, size: 1 }));
+    assert!(range.overlaps(Range { base: 0, size: 0x1001 }));
+}
