@@ -1,0 +1,97 @@
+//! The Cortex-R5F image: the pipeline on bare metal.
+//!
+//! Interrupts stay masked: WFI wakes on a pending interrupt all the same, and the pipeline then
+//! asks the lines for their levels. There is no handler in which a fault could hide.
+#![no_std]
+#![no_main]
+
+mod clock;
+mod entry;
+mod log;
+mod platform;
+
+/// Addresses from the board description.
+mod board {
+    include!(concat!(env!("OUT_DIR"), "/board.rs"));
+}
+
+use core::panic::PanicInfo;
+use core::pin::pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use embassy_executor::raw::Executor;
+use platform::R5Platform;
+use static_cell::StaticCell;
+use tandem_pipeline::{BootError, Pipeline, PipelineConfig};
+
+static PENDED: AtomicBool = AtomicBool::new(false);
+static PLATFORM: StaticCell<R5Platform> = StaticCell::new();
+static PIPELINE: StaticCell<Pipeline<'static, R5Platform>> = StaticCell::new();
+static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+
+/// embassy calls this when a task wants to be polled again.
+// SAFETY: the name is the one embassy-executor looks for, and no other crate here defines it.
+#[unsafe(no_mangle)]
+fn __pender(_context: *mut ()) {
+    PENDED.store(true, Ordering::Release);
+}
+
+#[embassy_executor::task]
+async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static, R5Platform>) {
+    let Err(error) = platform.drive(pin!(pipeline.run())).await;
+    // The reason as a word: core's formatting machinery would take a tenth of the code bank.
+    let reason = match error {
+        BootError::Dma(..) => "DMA does not do as it should",
+        BootError::Reset(_) => "DMA reset does not end",
+        BootError::Kernel(..) => "kernel is not the one this image was built for",
+        BootError::Gate(_) => "gate is not the one this image was built for",
+        BootError::Link(_) => "link block is of another version",
+    };
+    defmt::error!("boot failed: {=str}", reason);
+}
+
+#[aarch32_rt::entry]
+fn main() -> ! {
+    platform::low_vectors();
+    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new());
+    let pipeline: &'static Pipeline<'static, R5Platform> =
+        PIPELINE.init(Pipeline::new(platform, config()));
+    let executor: &'static Executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));
+    match run(platform, pipeline) {
+        Ok(token) => executor.spawner().spawn(token),
+        Err(_) => defmt::panic!("the only task is spawned once"),
+    }
+    loop {
+        // SAFETY: called from this one place, never from inside a task.
+        unsafe { executor.poll() };
+        if !PENDED.swap(false, Ordering::Acquire) {
+            platform.idle();
+        }
+    }
+}
+
+fn config() -> PipelineConfig {
+    const MICROSECOND: u64 = 1000;
+    PipelineConfig {
+        dma_pre: board::DMA_PRE,
+        dma_post: board::DMA_POST,
+        pre: board::PRE,
+        post: board::POST,
+        gate: board::GATE,
+        descriptors: board::DESCRIPTORS,
+        descriptor_bytes: board::DESCRIPTORS_SIZE,
+        pool: board::POOL,
+        heartbeat_period: u64::from(board::HEARTBEAT_US) * MICROSECOND,
+        kernel_timeout: u64::from(board::KERNEL_TIMEOUT_US) * MICROSECOND,
+        poll_period: u64::from(board::POLL_US) * MICROSECOND,
+        ..PipelineConfig::DEFAULT
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
+    defmt::error!("panic at {=str}:{=u32}", file, line);
+    loop {
+        aarch32_cpu::asm::wfi();
+    }
+}

@@ -1,0 +1,164 @@
+//! `Platform` on the R5F.
+
+use crate::board;
+use crate::clock::Clock;
+use core::cell::{Cell, RefCell};
+use core::future::Future;
+use core::pin::Pin;
+use core::sync::atomic::{Ordering, fence};
+use core::task::{Poll, Waker};
+use tandem_drivers::bus::Bus;
+use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
+use tandem_link::SharedMemory;
+use tandem_link::message::Nanos;
+use tandem_pipeline::platform::Platform;
+
+/// The page of wires that this QEMU does not model (`hw/sim/qemu/src/glue.rs`); a silicon build
+/// reads the GIC, the IPI block and the TTC here.
+mod glue {
+    use super::board;
+    const PAGE: u32 = board::DMA_PRE + 0x5_0000;
+    pub const LEVELS: u32 = PAGE;
+    pub const RING_AGENT: u32 = PAGE + 0x04;
+    pub const RPU_COUNT: u32 = PAGE + 0x0C;
+    pub const RPU_SEEN: u32 = PAGE + 0x10;
+    pub const ALARM_US: u32 = PAGE + 0x14;
+}
+
+/// Exceptions go to the vector table in ATCM (SCTLR.V = 0); the core may come out of reset with
+/// high vectors.
+pub fn low_vectors() {
+    use aarch32_cpu::register::Sctlr;
+    Sctlr::modify(|sctlr| sctlr.set_v(false));
+    aarch32_cpu::asm::isb();
+}
+
+/// This image's bus.
+fn bus() -> MmioBus {
+    // SAFETY: this image owns the R5F's view of the bus; every address it uses comes from the
+    // board description or a device's register map, is mapped, and no Rust reference covers it
+    // (TCM, where Rust's own data lies, is never reached through the bus).
+    unsafe { MmioBus::new(0, Some(TCM_ALIAS_RPU0)) }
+}
+
+/// A block of words shared with the agent, over the same bus as everything else.
+pub struct SharedWords {
+    bus: MmioBus,
+    base: u32,
+    size: u32,
+}
+
+impl SharedWords {
+    /// The link's block.
+    pub fn link() -> Self {
+        Self { bus: bus(), base: board::LINK, size: board::LINK_SIZE }
+    }
+
+    /// The log ring.
+    pub fn log() -> Self {
+        Self { bus: bus(), base: board::LOG, size: board::LOG_SIZE }
+    }
+}
+
+impl SharedMemory for SharedWords {
+    fn size(&self) -> u32 {
+        self.size
+    }
+    fn load(&self, offset: u32) -> u32 {
+        let value = self.bus.read32(self.base + offset);
+        fence(Ordering::Acquire);
+        value
+    }
+    fn store(&self, offset: u32, value: u32) {
+        fence(Ordering::Release);
+        self.bus.write32(self.base + offset, value);
+    }
+    fn load_plain(&self, offset: u32) -> u32 {
+        self.bus.read32(self.base + offset)
+    }
+    fn store_plain(&self, offset: u32, value: u32) {
+        self.bus.write32(self.base + offset, value);
+    }
+}
+
+/// The machine that the pipeline runs on.
+pub struct R5Platform {
+    bus: MmioBus,
+    memory: SharedWords,
+    clock: Clock,
+    wake: Cell<Option<Nanos>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl R5Platform {
+    /// Starts the clock.
+    pub fn new() -> Self {
+        let bus = bus();
+        Self {
+            clock: Clock::start(&bus),
+            bus,
+            memory: SharedWords::link(),
+            wake: Cell::new(None),
+            waker: RefCell::new(None),
+        }
+    }
+
+    /// Polls `future` at every turn of the main loop, since a doorbell, a line or the clock may
+    /// concern any part of it.
+    ///
+    /// The future comes pinned: an `async fn` that took it by value would hold it twice.
+    pub async fn drive<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+        core::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Sleeps until there may be something to do, then wakes the task.
+    pub fn idle(&self) {
+        let rung = self.bus.read32(glue::RPU_COUNT);
+        let due = self.wake.get().is_some_and(|at| at <= self.now());
+        if !due && self.irq_lines() == 0 && rung == self.bus.read32(glue::RPU_SEEN) {
+            if let Some(at) = self.wake.get() {
+                let us = at.saturating_sub(self.now()).div_ceil(1000);
+                self.bus.write32(glue::ALARM_US, us.try_into().unwrap_or(u32::MAX));
+            }
+            aarch32_cpu::asm::wfi();
+        }
+        self.bus.write32(glue::RPU_SEEN, self.bus.read32(glue::RPU_COUNT));
+        if self.wake.get().is_some_and(|at| at <= self.now()) {
+            self.wake.set(None);
+        }
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Platform for R5Platform {
+    type Bus = MmioBus;
+    type Memory = SharedWords;
+
+    fn bus(&self) -> &MmioBus {
+        &self.bus
+    }
+    fn memory(&self) -> &SharedWords {
+        &self.memory
+    }
+    fn now(&self) -> Nanos {
+        self.clock.now(&self.bus)
+    }
+    fn wake_at(&self, at: Nanos) {
+        self.wake.set(Some(self.wake.get().map_or(at, |earlier| earlier.min(at))));
+    }
+    fn irq_lines(&self) -> u32 {
+        self.bus.read32(glue::LEVELS)
+    }
+    fn ring_agent(&self) {
+        self.bus.write32(glue::RING_AGENT, 1);
+    }
+}

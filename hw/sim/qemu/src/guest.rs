@@ -1,0 +1,162 @@
+//! One QEMU: guest memory in a file, the R5F started by a PSCI call from an A53.
+
+use crate::Arguments;
+use anyhow::{Context, Result, bail};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tandem_boards::Board;
+use tandem_sim::ddr::Ddr;
+use tempfile::TempDir;
+
+/// Guest memory of the machine, sparse on the host.
+const GUEST_MEMORY: u64 = 2 << 30;
+/// Where the A53's few instructions lie.
+const STUB: u64 = 0x1000_0000;
+/// PSCI CPU_ON(mpidr 4 = R5F core 0, entry 0) by SMC, then sleep: what remoteproc's firmware call
+/// comes to. AArch64 machine words.
+const STUB_CODE: [u32; 8] = [
+    0xD280_0060, // mov  x0, #0x0003
+    0xF2B8_8000, // movk x0, #0xC400, lsl #16
+    0xD280_0081, // mov  x1, #4
+    0xD280_0002, // mov  x2, #0
+    0xD280_0003, // mov  x3, #0
+    0xD400_0003, // smc  #0
+    0xD503_207F, // wfi
+    0x17FF_FFFF, // b    .-4
+];
+
+/// A running machine; killed when dropped.
+pub struct Guest {
+    child: Child,
+    folder: TempDir,
+    doorbell: UnixDatagram,
+    memory: File,
+    /// The part of guest memory that the board description calls DDR.
+    pub ddr: Ddr,
+    /// The description.
+    pub board: Board,
+}
+
+impl Guest {
+    /// Loads the image into guest memory and starts QEMU.
+    pub fn boot(arguments: &Arguments) -> Result<Self> {
+        let board = Board::load(&arguments.board)?;
+        let folder = tempfile::Builder::new().prefix("tandem-qemu-").tempdir()?;
+        let memory = folder.path().join("ddr");
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&memory)?;
+        file.set_len(GUEST_MEMORY)?;
+        load(&arguments.image, &file)
+            .with_context(|| format!("loading {}", arguments.image.display()))?;
+        for (word, at) in STUB_CODE.iter().zip((STUB..).step_by(4)) {
+            file.write_all_at(&word.to_le_bytes(), at)?;
+        }
+        let base = board.ddr.base;
+        let ddr = Ddr::open(file.try_clone()?.into(), u64::from(base), base, board.ddr.size)?;
+        let child = start(arguments, folder.path(), &memory)?;
+        let doorbell = UnixDatagram::unbound()?;
+        Ok(Self { child, folder, doorbell, memory: file, ddr, board })
+    }
+
+    /// Rings the R5. Before the plugin has bound its socket there is nobody to hear it, and the
+    /// firmware looks at the ring on its own at its first turn.
+    pub fn ring(&self) {
+        let _ = self.doorbell.send_to(&[1], self.folder.path().join("doorbell"));
+    }
+
+    /// Fails, with QEMU's last words, if the machine has stopped.
+    pub fn check(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("QEMU ended with {status}: {}", self.log());
+        }
+        Ok(())
+    }
+
+    /// Most bytes that the R5F's main stack held so far. It grows down from the top of BTCM; guest
+    /// memory began as zeros, so the first KiB of zeros below it was never reached.
+    pub fn stack_high_water(&self) -> Result<u64> {
+        const TOP: u64 = 0x3_0000;
+        const BANK: usize = 0x1_0000;
+        const CLEAR: usize = 1024;
+        let mut bank = vec![0; BANK];
+        self.memory.read_exact_at(&mut bank, TOP - BANK as u64)?;
+        let untouched = bank.windows(CLEAR).rposition(|window| window.iter().all(|b| *b == 0));
+        let lowest = untouched.context("BTCM has no free KiB: the stack met the data")? + CLEAR;
+        Ok((BANK - lowest) as u64)
+    }
+
+    /// What QEMU and the plugin printed.
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        text.trim().to_owned()
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
+    let path = |name: &str| -> String { folder.join(name).display().to_string() };
+    let absolute = |path: &PathBuf| {
+        path.canonicalize().with_context(|| format!("{} is not there", path.display()))
+    };
+    let plugin = format!(
+        "{},ddr={},board={},qtest={},doorbell={}",
+        absolute(&arguments.plugin)?.display(),
+        memory.display(),
+        absolute(&arguments.board)?.display(),
+        path("qtest"),
+        path("doorbell"),
+    );
+    let mut command = Command::new(&arguments.qemu);
+    command
+        .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", "2G", "-smp", "5"])
+        .args(["-display", "none", "-nodefaults", "-audio", "none"])
+        .args(["-accel", "tcg,thread=multi", "-qtest-log", "none", "-object"])
+        .arg(format!("memory-backend-file,id=ddr,size=2G,mem-path={},share=on", memory.display()))
+        .args(["-device", &format!("loader,addr={STUB:#x},cpu-num=0")])
+        .args(["-qtest", &format!("unix:{},server=on,wait=off", path("qtest"))])
+        .args(["-plugin", &plugin])
+        .args(&arguments.qemu_args);
+    for _ in 0..4 {
+        command.args(["-net", "nic,model=cadence_gem"]);
+    }
+    let log = File::create(folder.join("log"))?;
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("starting {}", arguments.qemu))
+}
+
+/// Copies the loadable segments of a little-endian ELF32 file to their physical addresses.
+fn load(image: &Path, memory: &File) -> Result<()> {
+    let elf = std::fs::read(image)?;
+    let word = |at: usize| -> Result<usize> {
+        let bytes = elf.get(at..at + 4).context("file is truncated")?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
+    };
+    if elf.get(..6) != Some(b"\x7fELF\x01\x01") {
+        bail!("not a little-endian 32-bit ELF file");
+    }
+    let table = word(0x1C)?;
+    let entries = word(0x2C)? & 0xFFFF;
+    let size = word(0x2A)? & 0xFFFF;
+    const LOAD: usize = 1;
+    for header in (0..entries).map(|index| table + index * size) {
+        if word(header)? != LOAD {
+            continue;
+        }
+        let (offset, physical, length) = (word(header + 4)?, word(header + 12)?, word(header + 16)?);
+        let segment = elf.get(offset..offset + length).context("segment lies outside the file")?;
+        memory.write_all_at(segment, physical as u64)?;
+    }
+    Ok(())
+}

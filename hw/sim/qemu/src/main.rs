@@ -1,0 +1,61 @@
+//! Boots the R5F image in QEMU with the PL plugin, plays the agent over the real link in guest
+//! memory, and compares what the kernels wrote with `hw/model`, byte for byte.
+
+mod guest;
+mod jobs;
+mod words;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Parser)]
+#[command(about = "One boot of the R5F image in QEMU: jobs through Bus, link and pipeline")]
+struct Arguments {
+    /// R5F image (ELF).
+    #[arg(long)]
+    image: PathBuf,
+    /// The PL plugin (`libtandem_qemu.so`).
+    #[arg(long)]
+    plugin: PathBuf,
+    /// Board description.
+    #[arg(long, default_value = "boards/qemu.toml")]
+    board: PathBuf,
+    /// QEMU program.
+    #[arg(long, default_value = "qemu-system-aarch64")]
+    qemu: String,
+    /// More arguments for QEMU, such as `-d int`; may be repeated.
+    #[arg(long = "qemu-arg", allow_hyphen_values = true)]
+    qemu_args: Vec<String>,
+    /// Give up on any one step after this many seconds.
+    #[arg(long, default_value_t = 60)]
+    patience: u64,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let patience = Duration::from_secs(arguments.patience);
+    let mut guest = guest::Guest::boot(&arguments).context("booting QEMU")?;
+    let result = jobs::Agent::link(&mut guest, patience)
+        .context("linking to the R5F")
+        .and_then(|mut agent| agent.run(&mut guest, patience));
+    let log = words::Words::new(&guest.ddr, guest.board.regions.log);
+    let lines = words::firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
+    let report = result.with_context(|| {
+        format!("QEMU said: {}; the firmware said: {}", guest.log(), lines.join("; "))
+    })?;
+    ensure!(!lines.is_empty(), "the firmware logged nothing");
+    let stack = format!("main stack: {} bytes at its highest", guest.stack_high_water()?);
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        for line in lines.iter().map(|line| format!("R5F: {line}")).chain(report).chain([stack]) {
+            println!("    {line}");
+        }
+    }
+    Ok(())
+}
