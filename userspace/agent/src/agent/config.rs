@@ -1,0 +1,36 @@
+//! Settings of an agent.
+
+use tandem_link::message::Nanos;
+
+use crate::health::HealthConfig;
+
+/// How the agent runs. Times in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// From the start of ingest to the verdict, for jobs that bring no deadline.
+    pub deadline: Nanos,
+    /// The heartbeat watch.
+    pub health: HealthConfig,
+    /// Gate: trigger to pulse start, and pulse length. `None` leaves the gate as it is.
+    pub gate: Option<(Nanos, Nanos)>,
+    /// Runs that may be with the programmable logic at once, per lane of it. Two keep it busy;
+    /// more would let a dead peer take more slots with it.
+    pub pl_depth: usize,
+    /// How long [`Agent::shutdown`] lets jobs under way end.
+    pub stop_within: Nanos,
+    /// Processor to pin the data plane's thread to.
+    pub pin_data_plane: Option<usize>,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            deadline: 2_000_000_000,
+            health: HealthConfig::default(),
+            gate: None,
+            pl_depth: 2,
+            stop_within: 5_000_000_000,
+            pin_data_plane: None,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! agentd: data plane, recipes, serving.
+
+pub mod agent;
+pub mod api;
+pub mod control;
+pub mod counters;
+pub mod dataplane;
+pub mod health;
+pub mod http;
+pub mod ingest;
+pub mod job;
+pub mod judge;
+pub mod kernel;
+pub mod lanes;
+pub mod logs;
+pub mod recipe;
+pub mod server;
+pub mod service;
+pub mod setup;
+pub mod slots;
+#[cfg(test)]
+mod testing;
+pub mod ticket;

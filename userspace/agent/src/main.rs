@@ -1,0 +1,191 @@
+//! agentd: serves one board until it is told to stop.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Parser;
+use tandem_agent::http;
+use tandem_agent::server::Socket;
+use tandem_agent::service::Service;
+use tandem_agent::setup::{JOIN_WITHIN, Setup};
+use tandem_engine::EngineChoice;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Serve verdicts: photographs in over HTTP or a socket, verdicts out.
+#[derive(Parser)]
+#[command(
+    name = "agentd",
+    version,
+    after_help = "\
+Examples:
+  agentd                                    virtual board, HTTP on 127.0.0.1:8080
+  agentd --recipe people-and-vehicles       another recipe in force
+  agentd --listen 0.0.0.0:80 --engine ort   every interface, ONNX Runtime or nothing
+
+Then:
+  curl --data-binary @bus.jpg 'http://127.0.0.1:8080/v1/inspect?name=bus'
+  agentctl --target unix:///run/tandem/agent.sock status"
+)]
+struct Options {
+    /// Board description (TOML); the built-in virtual board without it
+    #[arg(long, value_name = "FILE")]
+    board: Option<PathBuf>,
+    /// Folder of models, NAME/VERSION/model.toml; found upward from here without it
+    #[arg(long, value_name = "DIR", env = "TANDEM_MODELS")]
+    models: Option<PathBuf>,
+    /// Folder of recipes, NAME.toml; found upward from here without it
+    #[arg(long, value_name = "DIR", env = "TANDEM_RECIPES")]
+    recipes: Option<PathBuf>,
+    /// Recipe in force at the start; its model is loaded
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    recipe: String,
+    /// Runtime of the main model: auto, ort, rten
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+    /// Threads of one inference; one per core without it
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Deadline of images that bring none, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2000,
+          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    deadline_ms: u64,
+    /// Address of the HTTP API; "none" for no HTTP
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Path of agentctl's socket
+    #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
+    socket: PathBuf,
+}
+
+/// In the user's own runtime folder where there is one.
+fn default_socket() -> PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(folder) if !folder.is_empty() => PathBuf::from(folder).join("tandem-agent.sock"),
+        _ => PathBuf::from("/run/tandem/agent.sock"),
+    }
+}
+
+impl Options {
+    fn setup(&self) -> anyhow::Result<Setup> {
+        let here = std::env::current_dir().context("The current folder cannot be read")?;
+        let mut setup = Setup::near(&here);
+        setup.board.clone_from(&self.board);
+        if let Some(models) = &self.models {
+            setup.models.clone_from(models);
+        }
+        if let Some(recipes) = &self.recipes {
+            setup.recipes.clone_from(recipes);
+        }
+        setup.recipe.clone_from(&self.recipe);
+        setup.engine.choice = self.engine;
+        setup.engine.threads = self.threads;
+        setup.agent.deadline = self.deadline_ms * 1_000_000;
+        Ok(setup)
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agentd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("The control plane's threads could not be started")?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> anyhow::Result<()> {
+    // Doors first: a taken port is found before a model is loaded.
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let listener = match options.listen.as_str() {
+        "none" => None,
+        address => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("--listen {address} cannot be opened"))?,
+        ),
+    };
+    if let Some(folder) = options.socket.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!("The folder of --socket {} cannot be made", options.socket.display())
+        })?;
+    }
+    let socket = Socket::bind(&options.socket)?;
+    let setup = options.setup()?;
+    let service = tokio::task::block_in_place(|| setup.start())?;
+    if !service.wait_ready(JOIN_WITHIN).await {
+        eprintln!("agentd: the firmware has not joined yet, every stage runs on the CPU");
+    }
+    announce(options, &service);
+    let (stop, stopped) = watch::channel(false);
+    let mut http = tokio::spawn(serve_http(listener, service.clone(), stopped));
+    let outcome = tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        () = socket.serve(service.clone()) => Ok(()),
+        ended = &mut http => ended.context("The HTTP server ended").and_then(|served| served),
+    };
+    eprintln!("agentd: stopping, images under way are answered first");
+    stop.send_replace(true);
+    drop(socket);
+    let agent = service.agent().clone();
+    let audit = tokio::task::spawn_blocking(move || agent.shutdown()).await.ok().flatten();
+    match audit {
+        Some(audit) if audit.is_clean() => eprintln!("agentd: stopped, every slot is free"),
+        Some(audit) => eprintln!("agentd: stopped, slots: {audit:?}"),
+        None => eprintln!("agentd: stopped"),
+    }
+    outcome
+}
+
+/// Serves HTTP until told to stop; then lets answers under way go out. For ever without a listener.
+async fn serve_http(
+    listener: Option<TcpListener>,
+    service: Arc<Service>,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let stop = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    match listener {
+        Some(listener) => axum::serve(listener, http::router(service))
+            .with_graceful_shutdown(stop)
+            .await
+            .context("HTTP"),
+        None => {
+            stop.await;
+            Ok(())
+        }
+    }
+}
+
+fn announce(options: &Options, service: &Service) {
+    let info = service.info();
+    eprintln!(
+        "agentd {}: board {}{}, model {} on {}, recipe {}",
+        env!("CARGO_PKG_VERSION"),
+        info.board,
+        if info.simulated { " (simulated)" } else { "" },
+        service.model(),
+        info.engine,
+        options.recipe,
+    );
+    if options.listen != "none" {
+        eprintln!("agentd: POST http://{}/v1/inspect", options.listen);
+    }
+    eprintln!("agentd: agentctl --target unix://{} status", options.socket.display());
+}

@@ -1,0 +1,209 @@
+//! What agentd can do for a client, whatever the door it came through: HTTP, socket, in process.
+
+mod bench;
+mod faults;
+mod images;
+mod report;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tandem_engine::model::q16;
+use tandem_link::board::CoreState;
+
+pub use faults::{FREEZE_CORE, KILL_CORE};
+pub use report::{BenchReport, BenchRow, FaultReport, PingReport, Status, TensorDump};
+
+use crate::agent::Agent;
+use crate::api::ApiError;
+use crate::control::LogLine;
+use crate::counters::Snapshot;
+use crate::judge::Policy;
+use crate::logs::Logs;
+use crate::recipe::store::{RecipeStore, RecipeSummary};
+use crate::recipe::{Recipe, RecipeError, RecipeJudge};
+
+/// How long a report of the data plane may take.
+const REPORT_WAIT: Duration = Duration::from_secs(2);
+/// Most round trips of one ping.
+const MAX_PINGS: u32 = 1_000_000;
+
+/// Facts about the agent that do not change while it runs.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// Board's name.
+    pub board: String,
+    /// The board is a model on this machine.
+    pub simulated: bool,
+    /// Runtime of the main model, for people.
+    pub engine: String,
+}
+
+/// Verbs over one agent.
+pub struct Service {
+    agent: Arc<Agent>,
+    info: Info,
+    /// The model with its own thresholds, before any recipe.
+    base: Policy,
+    recipes: RecipeStore,
+    judge: ArcSwap<RecipeJudge>,
+    logs: Logs,
+    started: Instant,
+}
+
+/// `base` under a recipe.
+pub fn policy(base: &Policy, judge: Arc<RecipeJudge>) -> Policy {
+    let mut policy = base.clone();
+    let recipe = judge.recipe();
+    if let Some(threshold) = recipe.score_threshold() {
+        policy.post.score_threshold = q16(threshold);
+    }
+    if let Some(threshold) = recipe.iou_threshold() {
+        policy.post.iou_threshold = q16(threshold);
+    }
+    policy.judge = judge;
+    policy
+}
+
+impl Service {
+    /// A service over an agent that runs under `judge`'s recipe already.
+    pub fn new(
+        agent: Arc<Agent>,
+        info: Info,
+        base: Policy,
+        recipes: RecipeStore,
+        judge: Arc<RecipeJudge>,
+        logs: Logs,
+    ) -> Service {
+        let (judge, started) = (ArcSwap::new(judge), Instant::now());
+        Service { agent, info, base, recipes, judge, logs, started }
+    }
+
+    /// The agent.
+    pub fn agent(&self) -> &Arc<Agent> {
+        &self.agent
+    }
+
+    /// Facts that do not change.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// Model in use, `name/version`.
+    pub fn model(&self) -> &str {
+        &self.base.model
+    }
+
+    /// The firmware's log.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Puts a line into the log that does not come from the firmware.
+    pub fn note(&self, level: &str, text: String) {
+        self.logs.push(LogLine { level: level.to_owned(), at: String::new(), text });
+    }
+
+    /// All counters.
+    pub fn stats(&self) -> Snapshot {
+        self.agent.stats()
+    }
+
+    fn bind(&self, recipe: Recipe) -> Result<RecipeJudge, RecipeError> {
+        RecipeJudge::new(Arc::new(recipe), &self.base.model, self.base.labels.clone())
+    }
+
+    /// How the agent does.
+    pub async fn status(&self) -> Status {
+        let report = tokio::time::timeout(REPORT_WAIT, self.agent.report()).await;
+        let incidents = self.stats().incidents.into_iter().filter(|(_, count)| *count > 0);
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            board: self.info.board.clone(),
+            simulated: self.info.simulated,
+            uptime_s: self.started.elapsed().as_secs_f64(),
+            model: self.model().to_owned(),
+            engine: self.info.engine.clone(),
+            recipe: self.agent.policy().judge.recipe().to_owned(),
+            core: match self.agent.core().state() {
+                CoreState::Running => "running".to_owned(),
+                CoreState::Stopped => "stopped".to_owned(),
+                CoreState::Crashed => "crashed".to_owned(),
+            },
+            report: report.ok().and_then(Result::ok),
+            frame_capacity: self.agent.frame_capacity() as u64,
+            incidents: incidents.collect(),
+        }
+    }
+
+    /// Waits until the firmware has joined; `false` if it did not in `limit`.
+    pub async fn wait_ready(&self, limit: Duration) -> bool {
+        let poll = async {
+            while !self.status().await.is_ready() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(limit, poll).await.is_ok()
+    }
+
+    /// Ring round trips to the firmware and back, one after the other.
+    pub async fn ping(&self, count: u32) -> Result<PingReport, ApiError> {
+        if count == 0 || count > MAX_PINGS {
+            let message = format!("count is {count}, use 1 to {MAX_PINGS}");
+            return Err(ApiError::new("ping_range", "count", message));
+        }
+        let mut times = Vec::new();
+        for _ in 0..count {
+            match self.agent.ping().await {
+                Ok(ns) => times.push(ns as f64 / 1e3),
+                Err(_) => break, // the next would wait as long for nothing
+            }
+        }
+        if times.is_empty() {
+            let message = "The firmware does not answer, see agentctl status and agentctl logs";
+            return Err(ApiError::new("no_answer", "firmware", message));
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |per_mille: usize| times[(times.len() - 1) * per_mille / 1000];
+        Ok(PingReport {
+            sent: count,
+            answered: times.len() as u32,
+            min_us: at(0),
+            p50_us: at(500),
+            p99_us: at(990),
+            max_us: at(1000),
+        })
+    }
+
+    /// Recipes of the folder.
+    pub fn recipes(&self) -> Result<Vec<RecipeSummary>, ApiError> {
+        Ok(self.recipes.list()?)
+    }
+
+    /// Holds a recipe's text against the model in use.
+    pub fn check_recipe(&self, file: &str, text: &str) -> Result<RecipeSummary, ApiError> {
+        let stem = std::path::Path::new(file).file_stem().and_then(|stem| stem.to_str());
+        let recipe = Recipe::parse(stem.unwrap_or("recipe"), file, text)?;
+        let judge = self.bind(recipe)?;
+        Ok(RecipeSummary::of(judge.recipe(), false))
+    }
+
+    /// Puts a recipe in force for every image from now on. On an error the last good one stays.
+    pub fn switch_recipe(&self, name: &str) -> Result<RecipeSummary, ApiError> {
+        let recipe = self.recipes.switch(name, |recipe| {
+            let judge = Arc::new(self.bind(recipe.clone())?);
+            let policy = Arc::new(policy(&self.base, judge.clone()));
+            self.agent
+                .swap_policy(policy)
+                .map_err(|error| ApiError::new("recipe_slots", "model", error.to_string()))?;
+            self.judge.store(judge);
+            Ok::<(), ApiError>(())
+        })?;
+        Ok(RecipeSummary::of(&recipe, true))
+    }
+}

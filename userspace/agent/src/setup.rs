@@ -1,0 +1,239 @@
+//! From paths and names to a running service. Every error says what was looked for and where.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_boards::BoardError;
+use tandem_engine::model::{Model, ModelRepository};
+use tandem_engine::{Engine, EngineError, EngineOptions, load_engine_with};
+use tandem_vboard::{Options as BoardOptions, VboardError, VirtualBoard};
+use thiserror::Error;
+
+use crate::agent::{Agent, AgentConfig, StartError};
+use crate::api::ApiError;
+use crate::judge::{AcceptAll, Policy};
+use crate::logs::{self, Logs};
+use crate::recipe::store::{RecipeStore, RecipeSummary};
+use crate::recipe::{Recipe, RecipeError, RecipeJudge};
+use crate::service::{Info, Service, policy};
+
+/// How long the firmware may take to join before the agent starts without it.
+pub const JOIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Board description; the built-in virtual board if `None`.
+    pub board: Option<PathBuf>,
+    /// Folder of models, `NAME/VERSION/model.toml`.
+    pub models: PathBuf,
+    /// Folder of recipes, `NAME.toml`.
+    pub recipes: PathBuf,
+    /// Recipe in force at the start; its model is loaded.
+    pub recipe: String,
+    /// Runtime of the main model.
+    pub engine: EngineOptions,
+    /// How the agent runs.
+    pub agent: AgentConfig,
+    /// How the virtual board's threads behave.
+    pub spin: BoardOptions,
+}
+
+/// Why nothing was started.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// The board description.
+    #[error("{0}")]
+    Board(#[from] BoardError),
+    /// The description is for a board that this program cannot drive.
+    #[error("Board {0} is not virtual; this agentd drives the virtual board only")]
+    NotVirtual(String),
+    /// The virtual board.
+    #[error("{0}")]
+    Vboard(#[from] VboardError),
+    /// A folder that must be there.
+    #[error("{what} {path} is not there; run scripts/setup, or name another one with {flag}")]
+    Missing {
+        /// What was looked for.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Option that names it.
+        flag: &'static str,
+    },
+    /// The recipe.
+    #[error("{0}")]
+    Recipe(#[from] RecipeError),
+    /// The folder of the recipe's model was refused.
+    #[error("{0}")]
+    Model(EngineError),
+    /// The model's runtime.
+    #[error("{0}; run scripts/setup, or choose with --engine")]
+    Engine(EngineError),
+    /// The agent.
+    #[error("{0}")]
+    Start(#[from] StartError),
+}
+
+impl SetupError {
+    /// Stable code, as in [`ApiError::code`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            SetupError::Board(_) => "board_invalid",
+            SetupError::NotVirtual(_) => "board_unsupported",
+            SetupError::Vboard(_) => "board_start",
+            SetupError::Missing { .. } => "folder_missing",
+            SetupError::Recipe(error) => error.kind.code(),
+            SetupError::Model(_) => "model_invalid",
+            SetupError::Engine(EngineError::Library { .. }) => "library_missing",
+            SetupError::Engine(_) => "engine_start",
+            SetupError::Start(_) => "agent_start",
+        }
+    }
+
+    fn field(&self) -> String {
+        match self {
+            SetupError::Board(_) | SetupError::NotVirtual(_) | SetupError::Vboard(_) => {
+                "board".to_owned()
+            }
+            SetupError::Missing { path, .. } => path.display().to_string(),
+            SetupError::Recipe(error) => ApiError::from(error.clone()).field,
+            SetupError::Model(_) => "model".to_owned(),
+            SetupError::Engine(EngineError::Library { path, .. }) => path.clone(),
+            SetupError::Engine(EngineError::Model { field, .. }) => field.clone(),
+            SetupError::Engine(_) => "engine".to_owned(),
+            SetupError::Start(_) => "agent".to_owned(),
+        }
+    }
+}
+
+impl From<SetupError> for ApiError {
+    fn from(error: SetupError) -> ApiError {
+        ApiError::new(error.code(), error.field(), error.to_string())
+    }
+}
+
+impl Setup {
+    /// The folders of a checkout or an installation: `userspace/models` and `userspace/recipes`
+    /// (or `models` and `recipes`) in the nearest folder upward from `from` that has them.
+    pub fn near(from: &Path) -> Setup {
+        let find = |name: &str| {
+            from.ancestors()
+                .flat_map(|folder| [folder.join("userspace").join(name), folder.join(name)])
+                .find(|path| path.is_dir())
+                .unwrap_or_else(|| PathBuf::from("userspace").join(name))
+        };
+        Setup {
+            board: None,
+            models: find("models"),
+            recipes: find("recipes"),
+            recipe: "default".to_owned(),
+            engine: EngineOptions::default(),
+            agent: AgentConfig::default(),
+            spin: BoardOptions::default(),
+        }
+    }
+
+    /// Starts board, agent and service. Must be called inside a tokio runtime: the log is drained
+    /// by a task of it.
+    pub fn start(&self) -> Result<Arc<Service>, SetupError> {
+        let prepared = self.prepare()?;
+        let engine = load_engine_with(&prepared.model, &self.engine).map_err(SetupError::Engine)?;
+        self.start_with(prepared, engine)
+    }
+
+    /// The board's description.
+    pub fn description(&self) -> Result<tandem_boards::Board, SetupError> {
+        let board = match &self.board {
+            None => tandem_boards::Board::virtual_default(),
+            Some(path) => tandem_boards::Board::load(path)?,
+        };
+        if board.name != "virtual" {
+            return Err(SetupError::NotVirtual(board.name));
+        }
+        Ok(board)
+    }
+
+    /// Holds a recipe's text against the model that it names, of the folder of models.
+    pub fn check_recipe(&self, file: &str, text: &str) -> Result<RecipeSummary, SetupError> {
+        let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str());
+        let recipe = Recipe::parse(stem.unwrap_or("recipe"), file, text)?;
+        exists("The folder of models", &self.models, "--models")?;
+        let model = self.model(&recipe)?;
+        recipe.check(&model.id(), model.labels())?;
+        Ok(RecipeSummary::of(&recipe, false))
+    }
+
+    /// Everything that can be refused before a thread runs: board, recipe, model.
+    pub fn prepare(&self) -> Result<Prepared, SetupError> {
+        let board = self.description()?;
+        exists("The folder of models", &self.models, "--models")?;
+        exists("The folder of recipes", &self.recipes, "--recipes")?;
+        let recipe = crate::recipe::store::load(&self.recipes, &self.recipe)?;
+        let model = self.model(&recipe)?;
+        let labels: Arc<[String]> = model.labels().into();
+        let judge = Arc::new(RecipeJudge::new(Arc::new(recipe), &model.id(), labels)?);
+        Ok(Prepared { board, model, judge })
+    }
+
+    /// Loads the folder of the recipe's model. A recipe's model is `name/version` in plain
+    /// characters, so the folder lies inside `models`.
+    fn model(&self, recipe: &Recipe) -> Result<Model, SetupError> {
+        let folder = self.models.join(recipe.model());
+        if folder.join("model.toml").is_file() {
+            return Model::load(&folder).map_err(SetupError::Model);
+        }
+        let repository = ModelRepository::open(&self.models).map_err(SetupError::Model)?;
+        let ids: Vec<String> = repository.models().iter().map(Model::id).collect();
+        recipe.check_model(ids.iter().map(String::as_str))?;
+        Model::load(&folder).map_err(SetupError::Model)
+    }
+
+    /// Starts with an engine that is loaded already.
+    pub fn start_with(
+        &self,
+        prepared: Prepared,
+        engine: Box<dyn Engine>,
+    ) -> Result<Arc<Service>, SetupError> {
+        let Prepared { board, model, judge } = prepared;
+        let info = Info { board: board.name.clone(), simulated: true, engine: engine.describe() };
+        let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
+        let base = Policy::of_model(&model, Arc::new(AcceptAll));
+        let start = policy(&base, judge.clone());
+        let board = Arc::new(VirtualBoard::start(&board, self.spin)?);
+        let agent = Arc::new(Agent::start(board, self.agent.clone(), start, vec![engine])?);
+        let lines = Logs::default();
+        drain_logs(&agent, lines.clone());
+        Ok(Arc::new(Service::new(agent, info, base, recipes, judge, lines)))
+    }
+}
+
+/// What [`Setup::prepare`] found good.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Board description.
+    pub board: tandem_boards::Board,
+    /// Model of the recipe.
+    pub model: Model,
+    /// The recipe, bound to it.
+    pub judge: Arc<RecipeJudge>,
+}
+
+fn exists(what: &'static str, path: &Path, flag: &'static str) -> Result<(), SetupError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    Err(SetupError::Missing { what, path: path.to_owned(), flag })
+}
+
+/// The firmware of the virtual board is part of this program, and so are its log's strings.
+fn drain_logs(agent: &Arc<Agent>, lines: Logs) {
+    let agent = Arc::downgrade(agent);
+    tokio::spawn(async move {
+        let read = || logs::table(Path::new("/proc/self/exe"));
+        let table = tokio::task::spawn_blocking(read).await.ok().flatten();
+        let source = move |sink: &mut Vec<u8>| agent.upgrade().map(|agent| agent.drain_log(sink));
+        lines.drain(table, source).await;
+    });
+}

@@ -1,0 +1,284 @@
+//! The command line, as `--help` shows it.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use tandem_engine::EngineChoice;
+
+use crate::output::Format;
+use crate::transport::Target;
+
+/// Inspect photographs, look into a board, plant faults, try recipes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agentctl",
+    version,
+    propagate_version = true,
+    after_help = "\
+Examples:
+  agentctl inspect bus.jpg                          one photograph on a virtual board
+  agentctl inspect *.jpg -o json | jq .verdict      one JSON object a line
+  agentctl --recipe people-and-vehicles inspect bus.jpg --annotate out
+  agentctl --target unix:///run/tandem/agent.sock status
+  agentctl inspect bus.jpg --fault hung_kernel:pre  see a fault being survived
+
+Exit codes: 0 it worked, 1 it did not, 2 the command line is wrong,
+3 a verdict is not pass (only with --fail-on-verdict)."
+)]
+pub struct Cli {
+    /// The board: `virtual` lives for the length of the command, `unix:///PATH` is agentd's socket
+    #[arg(long, global = true, env = "TANDEM_TARGET", default_value = "virtual")]
+    pub target: Target,
+    /// How answers are printed
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// Recipe to inspect under; the one in force (virtual: `default`) without it
+    #[arg(long, global = true, value_name = "NAME")]
+    pub recipe: Option<String>,
+    /// What the virtual board runs
+    #[command(flatten)]
+    pub local: Local,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `--target virtual` starts.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "With --target virtual")]
+pub struct Local {
+    /// Board description; the built-in one without it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub board: Option<PathBuf>,
+    /// Folder of models; found upward from here without it
+    #[arg(long, global = true, value_name = "DIR", env = "TANDEM_MODELS")]
+    pub models: Option<PathBuf>,
+    /// Folder of recipes; found upward from here without it
+    #[arg(long, global = true, value_name = "DIR", env = "TANDEM_RECIPES")]
+    pub recipes: Option<PathBuf>,
+    /// Runtime of the main model: auto, ort, rten
+    #[arg(long, global = true, default_value = "auto")]
+    pub engine: EngineChoice,
+    /// Threads of one inference; one per core without it
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// ONNX Runtime's library; looked for without it
+    #[arg(long, global = true, value_name = "FILE", env = "ORT_DYLIB_PATH")]
+    pub library: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// How the agent, the firmware and the slots do
+    Status,
+    /// Verdicts for images: JPEG, PNG, or raw with a TNDMRAW1 header
+    #[command(after_help = "\
+Examples:
+  agentctl inspect bus.jpg zidane.jpg
+  agentctl inspect bus.jpg -o json
+  agentctl inspect parts/*.png --annotate out --fail-on-verdict
+  agentctl inspect bus.jpg --fault lost_interrupt:pre --fault stuck_tlast:post
+
+With -o json each line is an object with image, size, verdict (result, rule, reason,
+deadline_met), detections (label, score, box as x1, y1, x2, y2 in source pixels), stages (name,
+silicon, us), degraded, model and recipe; for an image that was refused, with image and error
+(code, field, message).")]
+    Inspect(Inspect),
+    /// Write the tensor that the model is given: u8, in the model's layout
+    Tensor {
+        /// Image
+        image: PathBuf,
+        /// Output; `-` is standard output
+        out: PathBuf,
+    },
+    /// Run one kernel alone on raw bytes
+    #[command(subcommand)]
+    Kernel(Kernel),
+    /// The firmware's log
+    Logs {
+        /// Go on with new lines until interrupted
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Latency of every stage (p50, p90, p99) and throughput
+    Bench(Bench),
+    /// Faults of a virtual board's hardware
+    #[command(subcommand)]
+    Fault(Fault),
+    /// Recipes: what makes a part pass
+    #[command(subcommand)]
+    Recipe(Recipe),
+    /// Round trips through the rings to the firmware and back
+    Ping {
+        /// How many
+        #[arg(short = 'n', long, default_value = "1000")]
+        count: NonZeroU32,
+    },
+    /// All counters
+    Stats,
+    /// Completion for a shell, to be sourced
+    #[command(after_help = "Example:\n  source <(agentctl completion bash)")]
+    Completion {
+        /// Shell
+        shell: Shell,
+    },
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Images; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write each image with its boxes and verdict to DIR/NAME.png
+    #[arg(long, value_name = "DIR")]
+    pub annotate: Option<PathBuf>,
+    /// Milliseconds from the start of ingest to the verdict; the agent's default without it
+    #[arg(long, value_name = "MS")]
+    pub deadline_ms: Option<u32>,
+    /// Plant a fault before the first image (see `fault list`); may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub fault: Vec<String>,
+    /// Exit with 3 if a verdict is not pass
+    #[arg(long)]
+    pub fail_on_verdict: bool,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  agentctl bench bus.jpg --count 200 --in-flight 2 -o json")]
+pub struct Bench {
+    /// Image that is inspected again and again
+    pub image: PathBuf,
+    /// Images that are measured
+    #[arg(short = 'n', long, default_value = "50")]
+    pub count: NonZeroU32,
+    /// Images before them that are not
+    #[arg(long, default_value_t = 5)]
+    pub warmup: u32,
+    /// Images under way at once
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub in_flight: NonZeroU32,
+}
+
+/// `kernel`.
+#[derive(Debug, Subcommand)]
+pub enum Kernel {
+    /// Run it: parameters and raw bytes in, raw bytes out
+    #[command(after_help = "\
+Examples:
+  agentctl kernel run --template pre > pre.json
+  agentctl kernel run pre.json frame.rgb tensor.bin              the model
+  agentctl kernel run pre.json frame.rgb tensor.bin --on board   the programmable logic
+
+SPEC is {\"kernel\": \"pre\" or \"post\", \"params\": {…}} with the fields of hw/model. pre reads a
+frame and writes a tensor; post reads heads (f32) and writes a result: a header of 32 bytes
+(count, candidates, not_finite, cut as u32), then 24 bytes a detection (x1, y1, x2, y2 as i32 in
+1/256 pixel, score u16, class u16, index u32), all little endian.")]
+    Run(KernelRun),
+}
+
+/// `kernel run`.
+#[derive(Debug, Args)]
+pub struct KernelRun {
+    /// Kernel and parameters (JSON)
+    #[arg(required_unless_present = "template")]
+    pub spec: Option<PathBuf>,
+    /// Input bytes; `-` is standard input
+    #[arg(value_name = "IN", required_unless_present = "template")]
+    pub input: Option<PathBuf>,
+    /// Output bytes; `-` is standard output
+    #[arg(value_name = "OUT", required_unless_present = "template")]
+    pub out: Option<PathBuf>,
+    /// Where it runs
+    #[arg(long, value_enum, default_value_t = On::Model)]
+    pub on: On,
+    /// Print an example of SPEC instead
+    #[arg(long, value_enum, conflicts_with_all = ["spec", "input", "out"])]
+    pub template: Option<KernelName>,
+}
+
+/// Where a kernel runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum On {
+    /// The bit-exact model, on this machine
+    Model,
+    /// The board's programmable logic
+    Board,
+}
+
+/// A kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KernelName {
+    /// Frame to tensor
+    Pre,
+    /// Heads to detections
+    Post,
+}
+
+/// `fault`.
+#[derive(Debug, Subcommand)]
+pub enum Fault {
+    /// What can be planted, what is planted, what was taken
+    List,
+    /// Plant one; the next access that fits takes it
+    Inject {
+        /// Such as hung_kernel:pre, flipped_descriptor_bit:pre:2:70, freeze_core, kill_core:100
+        name: String,
+    },
+    /// Let a frozen core go on and start a dead one
+    Clear,
+}
+
+/// `recipe`.
+#[derive(Debug, Subcommand)]
+pub enum Recipe {
+    /// Recipes of the agent's folder; the one in force is marked
+    List,
+    /// Check a recipe file against the model that it names
+    Check {
+        /// Recipe
+        file: PathBuf,
+    },
+    /// Show how each rule came to the verdict on an image
+    Explain {
+        /// Image
+        image: PathBuf,
+    },
+    /// Put a recipe in force; on an error the last good one stays
+    Switch {
+        /// Name
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn globals_may_stand_anywhere() {
+        let line = ["agentctl", "inspect", "a.jpg", "-o", "json", "--target", "unix:///x"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert_eq!(cli.target, Target::Unix("/x".into()));
+        assert_eq!(cli.output, Format::Json);
+    }
+
+    #[test]
+    fn a_kernel_needs_its_three_files_or_a_template() {
+        let parse = |line: &[&str]| Cli::try_parse_from(line).map(|_| ());
+        assert!(parse(&["agentctl", "kernel", "run", "a", "b"]).is_err());
+        assert!(parse(&["agentctl", "kernel", "run", "a", "b", "c"]).is_ok());
+        assert!(parse(&["agentctl", "kernel", "run", "--template", "pre"]).is_ok());
+    }
+}

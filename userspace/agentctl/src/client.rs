@@ -1,0 +1,50 @@
+//! The client's side of the control protocol.
+
+use anyhow::{Context as _, bail};
+use tandem_agent::control::{PROTOCOL, Request, Response, frame};
+
+use crate::transport::{Stream, Transport};
+
+/// A conversation with an agent.
+pub struct Client {
+    stream: Box<dyn Stream>,
+}
+
+impl Client {
+    /// Connects and agrees on the protocol's version.
+    pub async fn connect(transport: &dyn Transport) -> anyhow::Result<Client> {
+        let mut client = Client { stream: transport.connect().await? };
+        let name = concat!("agentctl ", env!("CARGO_PKG_VERSION")).to_owned();
+        match client.ask(&Request::Hello { protocol: PROTOCOL, client: name }).await? {
+            Response::Hello { protocol: PROTOCOL, .. } => Ok(client),
+            other => bail!("The agent does not speak protocol {PROTOCOL}, it answered {other:?}"),
+        }
+    }
+
+    /// Sends a request and waits for its first answer.
+    ///
+    /// # Errors
+    /// The agent's own error as [`tandem_agent::api::ApiError`], or the connection's.
+    pub async fn ask(&mut self, request: &Request) -> anyhow::Result<Response> {
+        frame::write(&mut self.stream, request).await?;
+        self.next().await
+    }
+
+    /// Waits for the next answer.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn next(&mut self) -> anyhow::Result<Response> {
+        match frame::read(&mut self.stream).await? {
+            Some(Response::Error(error)) => Err(error.into()),
+            Some(response) => Ok(response),
+            None => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
+                .context("The agent hung up; see its own messages"),
+        }
+    }
+}
+
+/// The agent answered something else than was asked for.
+pub fn unexpected<T>(response: &Response) -> anyhow::Result<T> {
+    bail!("The agent answered out of turn: {response:?}; use programs of one release")
+}

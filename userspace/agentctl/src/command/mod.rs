@@ -1,0 +1,182 @@
+//! The commands, one file each.
+
+mod bench;
+mod fault;
+mod inspect;
+mod kernel;
+mod recipe;
+mod status;
+mod tensor;
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::CommandFactory;
+use tandem_agent::api::ApiError;
+use tandem_agent::control::ImageRequest;
+use tandem_agent::service::Service;
+use tandem_agent::setup::{JOIN_WITHIN, Setup};
+
+use crate::EXIT_OK;
+use crate::cli::{Cli, Command, Local, Recipe};
+use crate::client::Client;
+use crate::output::Output;
+use crate::transport::{InProcess, Target, Transport, Unix};
+
+/// Largest file that is read: the control protocol's limit with room for the envelope.
+const MAX_FILE_BYTES: u64 = (64 << 20) - (1 << 16);
+
+/// Runs one command; its exit code.
+///
+/// # Errors
+/// What went wrong, with the next step; exit code 1.
+pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
+    match &cli.command {
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "agentctl", &mut script);
+            output.bytes(&script)?;
+            return Ok(EXIT_OK);
+        }
+        Command::Kernel(crate::cli::Kernel::Run(run)) => return kernel::run(cli, run, output),
+        // A file is checked where it lies: no board is needed.
+        Command::Recipe(Recipe::Check { file }) if cli.target == Target::Virtual => {
+            return recipe::check_here(&setup(cli)?, file, output);
+        }
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("The threads of the connection could not be started")?;
+    runtime.block_on(converse(cli, output))
+}
+
+async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
+    let mut session = Session::open(cli).await?;
+    match &cli.command {
+        Command::Status => status::status(&mut session, output).await,
+        Command::Stats => status::stats(&mut session, output).await,
+        Command::Ping { count } => status::ping(&mut session, count.get(), output).await,
+        Command::Logs { follow } => status::logs(&mut session, *follow, output).await,
+        Command::Inspect(args) => inspect::inspect(&mut session, args, output).await,
+        Command::Tensor { image, out } => tensor::tensor(&mut session, image, out, output).await,
+        Command::Bench(args) => bench::bench(&mut session, args, output).await,
+        Command::Fault(fault) => fault::fault(&mut session, fault, output).await,
+        Command::Recipe(args) => recipe::recipe(&mut session, args, output).await,
+        Command::Kernel(_) | Command::Completion { .. } => Ok(EXIT_OK), // done without an agent
+    }
+}
+
+/// A conversation, and the virtual board where there is one.
+pub struct Session {
+    /// The conversation.
+    pub client: Client,
+    /// `--recipe`, to be named in each request.
+    pub recipe: Option<String>,
+    _service: Option<Arc<Service>>,
+}
+
+impl Session {
+    /// Reaches the target; a virtual board is started and its firmware waited for.
+    ///
+    /// # Errors
+    /// The target cannot be reached or started.
+    pub async fn open(cli: &Cli) -> anyhow::Result<Session> {
+        let (transport, service): (Box<dyn Transport>, _) = match &cli.target {
+            Target::Unix(path) => (Box::new(Unix(path.clone())), None),
+            Target::Virtual => {
+                let setup = setup(cli)?;
+                let service =
+                    tokio::task::block_in_place(|| setup.start()).map_err(ApiError::from)?;
+                if !service.wait_ready(JOIN_WITHIN).await {
+                    eprintln!("agentctl: the firmware has not joined, every stage runs on the CPU");
+                }
+                (Box::new(InProcess(service.clone())), Some(service))
+            }
+        };
+        let client = Client::connect(&*transport).await?;
+        // A virtual board has it in force already.
+        let recipe = if service.is_some() { None } else { cli.recipe.clone() };
+        Ok(Session { client, recipe, _service: service })
+    }
+
+    /// A request for an image file under `--recipe`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn image(&self, path: &Path) -> anyhow::Result<ImageRequest> {
+        Ok(ImageRequest {
+            name: path.display().to_string(),
+            bytes: read(path)?.into(),
+            deadline_ms: None,
+            recipe: self.recipe.clone(),
+        })
+    }
+}
+
+/// What `--target virtual` starts.
+///
+/// # Errors
+/// The current folder is gone.
+pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
+    let here = std::env::current_dir().context("The current folder cannot be read")?;
+    let mut setup = Setup::near(&here);
+    let Local { board, models, recipes, engine, threads, library } = &cli.local;
+    setup.board.clone_from(board);
+    if let Some(models) = models {
+        setup.models.clone_from(models);
+    }
+    if let Some(recipes) = recipes {
+        setup.recipes.clone_from(recipes);
+    }
+    if let Some(recipe) = &cli.recipe {
+        setup.recipe.clone_from(recipe);
+    }
+    setup.engine.choice = *engine;
+    setup.engine.threads = *threads;
+    setup.engine.library.clone_from(library);
+    Ok(setup)
+}
+
+/// Reads a file, `-` standard input, of at most [`MAX_FILE_BYTES`].
+///
+/// # Errors
+/// `file_unreadable` or `file_too_large` with the path.
+pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let failed = |error: std::io::Error| {
+        ApiError::new("file_unreadable", name.clone(), format!("{name} cannot be read: {error}"))
+    };
+    let mut bytes = Vec::new();
+    let source: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(std::fs::File::open(path).map_err(failed)?),
+    };
+    source.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let message = format!("{name} is above {MAX_FILE_BYTES} bytes, send a smaller one");
+        return Err(ApiError::new("file_too_large", name, message).into());
+    }
+    Ok(bytes)
+}
+
+/// Writes a file, `-` standard output.
+///
+/// # Errors
+/// `file_unwritable` with the path: a full disk, most likely.
+pub fn write(path: &Path, bytes: &[u8], output: &mut Output) -> anyhow::Result<()> {
+    if path.as_os_str() == "-" {
+        return output.bytes(bytes);
+    }
+    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error).into())
+}
+
+/// A file that could not be written.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> ApiError {
+    let name = path.display().to_string();
+    let message = format!("{name} cannot be written: {error}; free the disk or name another place");
+    ApiError::new("file_unwritable", name, message)
+}
