@@ -119,6 +119,8 @@ silicon, us), degraded, model and recipe; for an image that was refused, with im
     },
     /// All counters
     Stats,
+    /// The main job as a story: parts through trigger, verdict and gate, faults on the way
+    Demo(crate::demo::Demo),
     /// Completion for a shell, to be sourced
     #[command(after_help = "Example:\n  source <(agentctl completion bash)")]
     Completion {

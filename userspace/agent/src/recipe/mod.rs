@@ -8,6 +8,7 @@ mod compile;
 mod error;
 mod evaluate;
 mod explain;
+mod rule;
 mod schema;
 pub mod store;
 mod template;

@@ -10,6 +10,7 @@ use crate::agent::{FrameSlot, IngestedFrame};
 use crate::api::{ApiError, Inspection, Silicon};
 use crate::control::ImageRequest;
 use crate::counters::StageName;
+use crate::dataplane::Trigger;
 use crate::ingest;
 use crate::job::Answer;
 use crate::judge::Policy;
@@ -32,6 +33,23 @@ impl Service {
     ) -> Result<Inspection, ApiError> {
         let (policy, _) = self.policy_for(request)?;
         let frame = self.ingest(request, policy).await?;
+        let deadline = frame.deadline;
+        let ticket = self.agent.submit(frame)?;
+        Ok(self.answer(ticket, deadline).await?.into_inspection())
+    }
+
+    /// One part of a line: `trigger` is what the gate said when it passed, if the firmware told.
+    /// A pass takes its reject back, which must reach the gate before it is due.
+    pub async fn inspect_part(
+        &self,
+        request: ImageRequest,
+        trigger: Option<Trigger>,
+    ) -> Result<Inspection, ApiError> {
+        let mut frame = self.ingest(&Arc::new(request), None).await?;
+        if let Some(trigger) = trigger {
+            frame.tag = Some(trigger.tag);
+            frame.deadline = Some(trigger.due);
+        }
         let deadline = frame.deadline;
         let ticket = self.agent.submit(frame)?;
         Ok(self.answer(ticket, deadline).await?.into_inspection())

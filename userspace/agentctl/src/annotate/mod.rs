@@ -112,7 +112,7 @@ fn banner(canvas: &mut Canvas, inspection: &Inspection, zoom: usize) {
     let mut lines = text::wrap(&verdict.reason, room, zoom, 3);
     let origin =
         format!("recipe {}, rule {}, model {}", inspection.recipe, verdict.rule, inspection.model);
-    lines.extend(text::wrap(&origin, room, zoom, 1));
+    lines.extend(text::wrap(&origin, room, zoom, 2));
     if !verdict.deadline_met {
         lines.push("deadline missed".to_owned());
     }

@@ -55,6 +55,9 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
 }
 
 async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
+    if let Command::Demo(demo) = &cli.command {
+        return crate::demo::run(cli, demo, output).await; // brings its own board
+    }
     let mut session = Session::open(cli).await?;
     match &cli.command {
         Command::Status => status::status(&mut session, output).await,
@@ -66,7 +69,8 @@ async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         Command::Bench(args) => bench::bench(&mut session, args, output).await,
         Command::Fault(fault) => fault::fault(&mut session, fault, output).await,
         Command::Recipe(args) => recipe::recipe(&mut session, args, output).await,
-        Command::Kernel(_) | Command::Completion { .. } => Ok(EXIT_OK), // done without an agent
+        // Done without this session.
+        Command::Kernel(_) | Command::Demo(_) | Command::Completion { .. } => Ok(EXIT_OK),
     }
 }
 

@@ -36,11 +36,13 @@ fn stage_colour(name: &str, silicon: Silicon) -> &'static str {
     }
 }
 
-fn fate_colour(fate: Fate) -> &'static str {
+fn fate_colour(fate: Option<Fate>) -> &'static str {
     match fate {
-        Fate::Passed => colour::PASSED,
-        Fate::Rejected => colour::REJECTED,
-        Fate::SafeReject => colour::SAFE,
+        Some(Fate::Passed) => colour::PASSED,
+        Some(Fate::Rejected) => colour::REJECTED,
+        Some(Fate::SafeReject) => colour::SAFE,
+        Some(Fate::Escaped) => colour::INK,
+        None => colour::FAINT,
     }
 }
 
@@ -198,7 +200,7 @@ mod tests {
             triggered: 1_000,
             submitted: 2_000,
             due: 1_000_000_000,
-            fate: Fate::Passed,
+            fate: Some(Fate::Passed),
             ..PartRecord::default()
         };
         let mark = Mark { at: 5_000, label: "R5 & DMA".into(), recovery: false };
