@@ -65,6 +65,8 @@ pub async fn run(cli: &Cli, demo: &Demo, output: &mut Output) -> anyhow::Result<
     if !service.wait_ready(JOIN_WITHIN).await {
         bail!("The firmware did not join within {} s", JOIN_WITHIN.as_secs());
     }
+    // The ring keeps order: once the firmware has answered, it has the gate's settings, too.
+    service.ping(3).await?;
     let mut view = View::new(output.is_json());
     view.opening(&service.status().await);
     let mut score = Score::default();

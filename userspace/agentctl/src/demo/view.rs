@@ -39,11 +39,12 @@ impl View {
     /// What stands ready.
     pub fn opening(&mut self, status: &Status) {
         self.line(&self.paint("1", "Tandem on the virtual board"));
+        let engine = status.engine.split(", /").next().unwrap_or_default(); // without its path
         self.line(&format!(
             "  firmware, drivers, link and agent are the real code; the programmable logic is its \
              bit-exact model\n  main model {} on {}; hardware and line are simulated, times are \
              this machine's",
-            status.model, status.engine
+            status.model, engine
         ));
     }
 
