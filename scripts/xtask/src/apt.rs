@@ -60,8 +60,11 @@ pub fn ensure_backports(runner: &Runner) -> Result<String> {
 
 fn main_mirror() -> Result<String> {
     let codename = codename()?;
-    let table =
-        output(Command::new("apt-get").args(["indextargets", "--format", "$(CODENAME) $(REPO_URI)"]))?;
+    let table = output(Command::new("apt-get").args([
+        "indextargets",
+        "--format",
+        "$(CODENAME) $(REPO_URI)",
+    ]))?;
     table
         .lines()
         .filter_map(|line| line.split_once(' '))

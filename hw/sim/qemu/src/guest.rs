@@ -154,7 +154,8 @@ fn load(image: &Path, memory: &File) -> Result<()> {
         if word(header)? != LOAD {
             continue;
         }
-        let (offset, physical, length) = (word(header + 4)?, word(header + 12)?, word(header + 16)?);
+        let (offset, physical, length) =
+            (word(header + 4)?, word(header + 12)?, word(header + 16)?);
         let segment = elf.get(offset..offset + length).context("segment lies outside the file")?;
         memory.write_all_at(segment, physical as u64)?;
     }

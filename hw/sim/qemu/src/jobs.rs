@@ -4,13 +4,11 @@ use crate::guest::Guest;
 use crate::words::Words;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
+use tandem_link::Geometry;
 use tandem_link::master::LinkMaster;
 use tandem_link::message::{FromPeer, JobStatus, Nanos, Stamps};
 use tandem_link::slot::{Owned, SlotClass, SlotInit};
-use tandem_link::Geometry;
-use tandem_model::post::{
-    Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess,
-};
+use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess};
 use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, preprocess};
 
 /// The R5's clock is its own here, so a deadline that cannot pass stands for "no hurry".
@@ -108,12 +106,7 @@ impl Agent {
         Ok(line("post", &format!("{} detections", header.count), expected.len(), stamps))
     }
 
-    fn finish(
-        &mut self,
-        guest: &mut Guest,
-        patience: Duration,
-        job: u32,
-    ) -> Result<(Stamps, u32)> {
+    fn finish(&mut self, guest: &mut Guest, patience: Duration, job: u32) -> Result<(Stamps, u32)> {
         guest.ring();
         let link = &mut self.link;
         wait(guest, patience, "the job's answer", || match link.receive()? {

@@ -44,7 +44,8 @@ fn main() -> Result<()> {
         .context("linking to the R5F")
         .and_then(|mut agent| agent.run(&mut guest, patience));
     let log = words::Words::new(&guest.ddr, guest.board.regions.log);
-    let lines = words::firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
+    let lines =
+        words::firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
     let report = result.with_context(|| {
         format!("QEMU said: {}; the firmware said: {}", guest.log(), lines.join("; "))
     })?;

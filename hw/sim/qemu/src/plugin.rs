@@ -123,10 +123,9 @@ impl Logic {
             }
         }
         let page = self.base + glue::PAGE;
-        for (offset, value) in [
-            (glue::LEVELS, self.sim.irq_lines()),
-            (glue::AGENT_COUNT, self.agent_rings),
-        ] {
+        for (offset, value) in
+            [(glue::LEVELS, self.sim.irq_lines()), (glue::AGENT_COUNT, self.agent_rings)]
+        {
             let _ = self.window.write32(page + offset, value);
         }
     }
