@@ -13,4 +13,4 @@ pub use error::BoardError;
 pub use schema::{
     Board, Firmware, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA, SlotClasses, SlotPlan,
 };
-pub use slot::{Slot, SlotClass};
+pub use tandem_link::{SlotClass, SlotInit};

@@ -71,14 +71,6 @@ fn slots_are_packed_in_order() {
 }
 
 #[test]
-fn class_codes_round_trip() {
-    for class in SlotClass::ALL {
-        assert_eq!(SlotClass::from_code(class as u8), Some(class));
-    }
-    assert_eq!(SlotClass::from_code(4), None);
-}
-
-#[test]
 fn missing_file_is_named() {
     let error = Board::load("no/such/board.toml").expect_err("no file").to_string();
     assert!(error.starts_with("no/such/board.toml: cannot be read: "), "{error}");

@@ -4,6 +4,8 @@
 //! none. There is one token per slot in the process, tokens cannot be copied, and a dropped token
 //! goes back to the table, so a slot is neither lost nor given twice.
 
+use core::fmt;
+
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -22,9 +24,25 @@ impl SlotClass {
     /// Every class, in the order of its number.
     pub const ALL: [Self; 4] = [Self::Frame, Self::Tensor, Self::Heads, Self::Result];
 
+    /// `frame`, `tensor`, `heads`, `result`: the names in a board's description.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Tensor => "tensor",
+            Self::Heads => "heads",
+            Self::Result => "result",
+        }
+    }
+
     /// The class with this number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get(number as usize).copied()
+    }
+}
+
+impl fmt::Display for SlotClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

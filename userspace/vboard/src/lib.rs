@@ -10,7 +10,6 @@ mod faults;
 mod instance;
 mod life;
 mod lockstep;
-pub mod log_ring;
 mod logger;
 mod machine;
 mod memory;

@@ -1,7 +1,8 @@
 //! defmt on the host: frames go to the log ring of the board whose firmware this thread polls.
 
-use crate::{clock::Clock, log_ring::LogWriter, memory::DdrMemory};
+use crate::{clock::Clock, memory::DdrMemory};
 use std::{cell::RefCell, sync::Arc};
+use tandem_link::log::LogWriter;
 
 /// Longest encoded frame; a longer one is cut, which its decoder reports.
 const FRAME_BYTES: usize = 1024;

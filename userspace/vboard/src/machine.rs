@@ -5,7 +5,6 @@ use crate::{
     bell::Bell,
     clock::Clock,
     life::{NEVER, Vitals},
-    log_ring::{self, LogReader},
     memory::DdrMemory,
 };
 use std::sync::{
@@ -13,7 +12,11 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 use tandem_boards::{Board, Range};
-use tandem_link::{Geometry, SlotClass, SlotInit, message::Nanos};
+use tandem_link::{
+    Geometry, SlotInit,
+    log::{self, LogReader},
+    message::Nanos,
+};
 use tandem_sim::{Sim, SimMap, ddr::Ddr};
 
 /// What is there whether or not a core runs.
@@ -53,7 +56,7 @@ fn check_regions(board: &Board) -> Result<(), VboardError> {
     let regions = &board.regions;
     for (region, have, need) in [
         ("link", regions.link.size, Geometry::with_slots(slots).bytes()),
-        ("log", regions.log.size, log_ring::DATA_AT + 0x1000),
+        ("log", regions.log.size, log::DATA_AT + 0x1000),
         ("pool", regions.pool.size, PROBE_BYTES),
     ] {
         if have < need {
@@ -131,16 +134,7 @@ impl Machine {
     }
 
     pub(crate) fn slots(&self) -> Vec<SlotInit> {
-        let class = |class: tandem_boards::SlotClass| match class {
-            tandem_boards::SlotClass::Frame => SlotClass::Frame,
-            tandem_boards::SlotClass::Tensor => SlotClass::Tensor,
-            tandem_boards::SlotClass::Heads => SlotClass::Heads,
-            tandem_boards::SlotClass::Result => SlotClass::Result,
-        };
-        let slots = self.board.resolve_slots().into_iter();
-        slots
-            .map(|s| SlotInit { class: class(s.class), addr: s.addr, capacity: s.capacity })
-            .collect()
+        self.board.resolve_slots()
     }
 
     /// Offset of a slot's bus address in the memory file.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tandem_link::Geometry;
 use tandem_link::master::LinkMaster;
 use tandem_link::message::{FromPeer, JobStatus, Nanos, Stamps};
-use tandem_link::slot::{Owned, SlotClass, SlotInit};
+use tandem_link::slot::{Owned, SlotClass};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess};
 use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, preprocess};
 
@@ -24,15 +24,7 @@ impl Agent {
     /// Formats the link and waits for the R5F to announce itself.
     pub fn link(guest: &mut Guest, patience: Duration) -> Result<Self> {
         let memory = Words::new(&guest.ddr, guest.board.regions.link);
-        let slots = guest
-            .board
-            .resolve_slots()
-            .into_iter()
-            .map(|slot| {
-                let class = SlotClass::from_number(slot.class as u32).context("slot class")?;
-                Ok(SlotInit { class, addr: slot.addr, capacity: slot.capacity })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let slots = guest.board.resolve_slots();
         let geometry = Geometry::with_slots(u32::try_from(slots.len())?);
         let mut link = LinkMaster::new(memory, geometry, &slots, 1)?;
         wait(guest, patience, "the R5F's first epoch", || link.poll_epoch().map(Ok))?;

@@ -1,7 +1,7 @@
 //! Boot, link and control of the core.
 
 use crate::{lockstep, station::Station, threaded};
-use tandem_boards::{Board as Description, SlotClass};
+use tandem_boards::Board as Description;
 use tandem_link::{
     board::{Board, CoreError, CoreState},
     layout,
@@ -101,7 +101,7 @@ fn slots_are_the_descriptions() {
     assert_eq!(slots.len(), want.len());
     for (slot, want) in slots.iter().zip(want) {
         assert_eq!((slot.addr, slot.capacity), (want.addr, want.capacity));
-        assert_eq!(SlotClass::from_code(slot.class as u8), Some(want.class));
+        assert_eq!(slot.class, want.class);
         let offset = u64::from(want.addr - description.ddr.base);
         assert_eq!(board.payload_offset(slot.addr), offset);
     }

@@ -1,6 +1,7 @@
 //! Interrupt lines of the programmable logic, one bit each, level, high while pending.
 //!
-//! The same bits as in the pipeline's platform seam.
+//! The order in which the block design concatenates them; the device models raise these bits, the
+//! firmware's `Platform` shows them.
 
 /// `pre` DMA, memory to stream.
 pub const PRE_MM2S: u32 = 1 << 0;
