@@ -39,6 +39,7 @@ fn values_out_of_range_name_their_field() {
         ("tensor = \"pixels\"", "tensor = \"\"", "input.tensor"),
         ("width = 32", "width = 0", "input.width"),
         ("height = 32", "height = 8193", "input.height"),
+        ("height = 32", "height = 2721", "input.height"),
         ("scale = [0.01,", "scale = [0.0,", "input.scale"),
         ("scale = [0.01,", "scale = [nan,", "input.scale"),
         ("offset = [-0.5,", "offset = [inf,", "input.offset"),
@@ -54,12 +55,26 @@ fn values_out_of_range_name_their_field() {
         ("[[8, 12], [16, 8]]", "[]", "heads[0].anchors"),
         ("[[8, 12], [16, 8]]", "[[1, 1], [1, 1], [1, 1], [1, 1]]", "heads[0].anchors"),
         ("[[8, 12], [16, 8]]", "[[0, 12], [16, 8]]", "heads[0].anchors"),
+        ("[[8, 12], [16, 8]]", "[[8193, 12], [16, 8]]", "heads[0].anchors"),
     ];
     for (from, to, field) in cases {
         let copy = Copy::of("tiny-v5");
         let text = refusal(copy.edit("model.toml", from, to));
         assert!(text.starts_with(&format!("model.toml: {field}: ")), "{to}: {text}");
     }
+}
+
+#[test]
+fn heads_that_the_kernel_does_not_take_are_refused() {
+    let copy = Copy::of("tiny-v5");
+    copy.edit("model.toml", "width = 32", "width = 2048");
+    copy.edit("model.toml", "height = 32", "height = 2048");
+    copy.edit("model.toml", "stride = 8", "stride = 2048");
+    assert!(refusal(&copy).starts_with("model.toml: heads[0].stride: "));
+    // 2 anchors of 7 numbers in 2048 x 2048 cells: 224 MiB, and 56 MiB with half the cells a side.
+    copy.edit("model.toml", "stride = 2048", "stride = 1");
+    copy.edit("model.toml", "stride = 16", "stride = 2");
+    assert!(refusal(&copy).starts_with("model.toml: heads: take "));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::transport::Target;
 /// A kernel and its parameters as SPEC.json has them.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kernel", content = "params", rename_all = "lowercase", deny_unknown_fields)]
-enum Spec {
+pub(super) enum Spec {
     Pre(PreParams),
     Post(PostParams),
 }
@@ -53,7 +53,7 @@ pub(super) fn run(cli: &Cli, args: &KernelRun, output: &mut Output) -> anyhow::R
     let (Some(spec), Some(input), Some(out)) = (&args.spec, &args.input, &args.out) else {
         return Err(ApiError::new("usage", "kernel", "Name SPEC, IN and OUT").into());
     };
-    let spec = KernelSpec::from(parse(spec, &read(spec)?)?);
+    let spec = super::parse_kernel_spec(spec, &read(spec)?)?;
     let input = read(input)?;
     let (on, bytes) = match args.on {
         On::Model => ("model", run_on_model(&spec, &input)?),
@@ -81,7 +81,7 @@ fn on_board(cli: &Cli, spec: &KernelSpec, input: &[u8]) -> anyhow::Result<Vec<u8
     Ok(run_on_board(&board, spec, input)?)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Spec> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Spec> {
     serde_json::from_slice(bytes).map_err(|error| {
         let name = path.display();
         let message = format!(

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::CommandFactory;
 use tandem_agent::api::ApiError;
-use tandem_agent::control::ImageRequest;
+use tandem_agent::control::{ImageRequest, KernelSpec};
 use tandem_agent::service::Service;
 use tandem_agent::setup::{JOIN_WITHIN, Setup};
 
@@ -27,6 +27,14 @@ use crate::transport::{InProcess, Target, Transport, Unix};
 
 /// Largest file that is read: the control protocol's limit with room for the envelope.
 const MAX_FILE_BYTES: u64 = (64 << 20) - (1 << 16);
+
+/// Reads the SPEC.json of `kernel run`; `path` is for messages.
+///
+/// # Errors
+/// `kernel_spec`, with the place in the text.
+pub fn parse_kernel_spec(path: &Path, bytes: &[u8]) -> anyhow::Result<KernelSpec> {
+    kernel::parse(path, bytes).map(KernelSpec::from)
+}
 
 /// Runs one command; its exit code.
 ///

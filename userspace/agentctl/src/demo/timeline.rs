@@ -68,12 +68,12 @@ pub fn draw(parts: &[PartRecord], marks: &[Mark], title: &str) -> String {
 }
 
 fn header(svg: &mut String, height: f64, title: &str) {
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {WIDTH} {height}\" font-family=\"'DejaVu Sans', Arial, sans-serif\" \
          font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"24\" y=\"36\" font-size=\"20\" font-weight=\"600\" fill=\"{}\">{}</text>\n",
+         <text x=\"24\" y=\"36\" font-size=\"20\" font-weight=\"600\" fill=\"{}\">{}</text>",
         colour::INK,
         escape(title)
     );
@@ -93,10 +93,10 @@ fn legend(svg: &mut String) {
     ];
     let mut x = 24.0;
     for (fill, label) in entries {
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<rect x=\"{x}\" y=\"52\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\"/>\
-             <text x=\"{}\" y=\"64\" fill=\"{}\">{label}</text>\n",
+             <text x=\"{}\" y=\"64\" fill=\"{}\">{label}</text>",
             x + 20.0,
             colour::INK
         );
@@ -113,10 +113,10 @@ fn grid(svg: &mut String, start: u64, end: u64, height: f64, x: impl Fn(u64) -> 
         if at > end {
             break;
         }
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{1}\" y2=\"{2:.1}\" stroke=\"{3}\"/>\
-             <text x=\"{0:.1}\" y=\"{4:.1}\" fill=\"{5}\" text-anchor=\"middle\">{second} s</text>\n",
+             <text x=\"{0:.1}\" y=\"{4:.1}\" fill=\"{5}\" text-anchor=\"middle\">{second} s</text>",
             x(at),
             TOP - 10.0,
             height - 28.0,
@@ -133,12 +133,12 @@ fn draw_mark(svg: &mut String, mark: &Mark, x: f64, height: f64, index: usize) {
     let y = 92.0 + (index % 3) as f64 * 17.0;
     // A label near the right edge grows to the left, so that it stays inside the picture.
     let (anchor, at) = if x > WIDTH - 320.0 { ("end", x - 5.0) } else { ("start", x + 5.0) };
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{}\" y2=\"{:.1}\" stroke=\"{fill}\" \
          stroke-width=\"1.5\" stroke-dasharray=\"{dash}\"/>\
          <text x=\"{at:.1}\" y=\"{y}\" fill=\"{fill}\" font-weight=\"600\" \
-         text-anchor=\"{anchor}\">{}</text>\n",
+         text-anchor=\"{anchor}\">{}</text>",
         y - 10.0,
         height - 28.0,
         escape(&mark.label)
@@ -147,10 +147,10 @@ fn draw_mark(svg: &mut String, mark: &Mark, x: f64, height: f64, index: usize) {
 
 fn draw_part(svg: &mut String, part: &PartRecord, y: f64, x: impl Fn(u64) -> f64) {
     let middle = y + BAR - 4.0;
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<text x=\"{}\" y=\"{middle:.1}\" text-anchor=\"end\" fill=\"{}\">{}</text>\
-         <rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR}\" rx=\"3\" fill=\"{}\"/>\n",
+         <rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR}\" rx=\"3\" fill=\"{}\"/>",
         LEFT - 12.0,
         colour::INK,
         escape(&format!("{:02} {}", part.number, part.image)),
@@ -161,10 +161,10 @@ fn draw_part(svg: &mut String, part: &PartRecord, y: f64, x: impl Fn(u64) -> f64
     let mut at = part.submitted;
     for stage in &part.stages {
         let until = at + (stage.us * 1000.0) as u64;
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.2}\" height=\"{BAR}\" fill=\"{}\">\
-             <title>{} on {:?}: {:.0} us</title></rect>\n",
+             <title>{} on {:?}: {:.0} us</title></rect>",
             x(at),
             (x(until) - x(at)).max(0.4),
             stage_colour(&stage.name, stage.silicon),
@@ -174,9 +174,9 @@ fn draw_part(svg: &mut String, part: &PartRecord, y: f64, x: impl Fn(u64) -> f64
         );
         at = until;
     }
-    let _ = write!(
+    let _ = writeln!(
         svg,
-        "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"6\" fill=\"{}\"/>\n",
+        "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"6\" fill=\"{}\"/>",
         x(part.due),
         y + BAR / 2.0,
         fate_colour(part.fate)

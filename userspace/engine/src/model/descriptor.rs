@@ -5,14 +5,15 @@ use std::path::{Component, Path};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use tandem_model::post::{HeadKind, MAX_ANCHORS, MAX_DETECTIONS, MAX_HEADS};
-use tandem_model::pre::{Layout, MAX_SIDE};
+use tandem_model::post::{
+    self, HeadKind, MAX_ANCHORS, MAX_CLASSES, MAX_DETECTIONS, MAX_HEADS, MAX_HEADS_BYTES,
+    MAX_STRIDE,
+};
+use tandem_model::pre::{Layout, MAX_BAND_ROWS, MAX_PACKETS, MAX_SIDE};
 
 use crate::EngineError;
 
 const FILE: &str = "model.toml";
-/// Most classes of the `post` kernel.
-const MAX_CLASSES: u16 = 1024;
 
 /// The whole of `model.toml`. Unknown fields are refused.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -180,12 +181,15 @@ impl Descriptor {
         for (index, head) in self.heads.iter().enumerate() {
             let fits = |side: u16| head.stride > 0 && side.is_multiple_of(head.stride);
             let fits = fits(self.input.width) && fits(self.input.height);
+            let side = |side: u16| (1..=post::MAX_SIDE).contains(&side);
+            let sides = head.anchors.iter().all(|anchor| side(anchor.0) && side(anchor.1));
             let checks = [
                 ("output", !head.output.is_empty(), "must not be empty"),
                 ("output", names.insert(&head.output), "is the output of another head, too"),
                 ("stride", fits, "must divide input.width and input.height"),
+                ("stride", head.stride <= MAX_STRIDE, "must be at most 1024"),
                 ("anchors", (1..=MAX_ANCHORS).contains(&head.anchors.len()), "must be 1 to 3"),
-                ("anchors", head.anchors.iter().all(|a| a.0 > 0 && a.1 > 0), "must be above 0"),
+                ("anchors", sides, "must be 1 to 8192 pixels a side"),
             ];
             if let Some((field, reason)) = first(&checks) {
                 return Some((format!("heads[{index}].{field}"), reason));
@@ -193,7 +197,8 @@ impl Descriptor {
         }
         let bytes: usize =
             self.heads.iter().map(|h| self.head_shape(h).iter().product::<usize>() * 4 + 64).sum();
-        (bytes > 1 << 30).then(|| ("heads".into(), format!("take {bytes} bytes, above 1 GiB")))
+        let most = MAX_HEADS_BYTES;
+        (bytes > most).then(|| ("heads".into(), format!("take {bytes} bytes, above {most}")))
     }
 
     fn golden_fault(&self) -> Option<(String, String)> {
@@ -213,10 +218,16 @@ impl Descriptor {
 impl Input {
     fn fault(&self) -> Option<(String, String)> {
         let side = |side: u16| (1..=MAX_SIDE).contains(&side);
+        let planes = match self.layout {
+            Layout::Planar => 3,
+            Layout::Interleaved => 1,
+        };
+        let travels = u32::from(self.height) <= MAX_PACKETS / planes * u32::from(MAX_BAND_ROWS);
         first(&[
             ("input.tensor", !self.tensor.is_empty(), "must not be empty"),
             ("input.width", side(self.width), "must be 1 to 8192"),
             ("input.height", side(self.height), "must be 1 to 8192"),
+            ("input.height", travels, "must be at most 2720, or 8160 if interleaved"),
             ("input.scale", self.scale.iter().all(|s| s.is_normal()), "must be finite, not 0"),
             ("input.offset", self.offset.iter().all(|o| o.is_finite()), "must be finite"),
         ])
