@@ -1,7 +1,9 @@
 //! The Cortex-R5F image: the pipeline on bare metal.
 //!
 //! Interrupts stay masked: WFI wakes on a pending interrupt all the same, and the pipeline then
-//! asks the lines for their levels. There is no handler in which a fault could hide.
+//! asks the lines for their levels. So there is no interrupt handler, and nothing is shared with
+//! one. Exceptions end in aarch32-rt's default handlers, which stop the core: the agent sees the
+//! heartbeat stand still.
 #![no_std]
 #![no_main]
 
