@@ -22,7 +22,7 @@ command -v python3 >/dev/null || die "python3 is not here: apt-get install pytho
 if ! command -v cc >/dev/null; then
     say "installing a C linker (gcc, libc6-dev): Rust links with it"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gcc libc6-dev
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev
 fi
 
 xtask() {

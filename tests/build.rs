@@ -1,0 +1,12 @@
+//! Links this package's tests with a place for the strings of the firmware's log.
+
+use std::{env, path::Path};
+
+fn main() {
+    let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let script = Path::new(&here).join("../firmware/pipeline/host-defmt.x");
+    println!("cargo:rerun-if-changed={}", script.display());
+    println!("cargo:rustc-link-arg=-T{}", script.display());
+    // The index of a string is its symbol's address, which must not be relocated.
+    println!("cargo:rustc-link-arg=-no-pie");
+}

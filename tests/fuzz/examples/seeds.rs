@@ -1,0 +1,197 @@
+//! Writes the seeds that are made from values of this build. To be run after a message, a register
+//! or the layout of a target's input changed; the other seeds are plain files.
+
+use std::{fs, path::Path};
+
+use serde::Serialize;
+use tandem_agent::control::{ImageRequest, KernelSpec, Request, Response, frame};
+use tandem_agent::ingest::raw_header;
+use tandem_link::message::{FromPeer, JobStatus, PreJob, SlotRef, Stamps, ToPeer, Work};
+use tandem_model::post::{Detection, Head, HeadKind, PostParams};
+use tandem_model::pre::{Frame, Layout, PreParams, packets};
+use tandem_regs::pre::offset;
+
+fn main() {
+    messages();
+    kernels();
+    images();
+    block();
+    save("simulator", "ok-pre", &pre_job());
+}
+
+fn save(target: &str, name: &str, bytes: &[u8]) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    fs::create_dir_all(&dir).expect("the folder can be made");
+    fs::write(dir.join(name), bytes).expect("the seed can be written");
+}
+
+fn pre_params() -> PreParams {
+    let frame = Frame::rgb8(9, 7);
+    let params = PreParams::letterbox(frame, frame.full(), 8, 8, [1; 3], Layout::Planar);
+    PreParams { band_rows: 8, ..params.expect("good parameters") }
+}
+
+fn post_params() -> PostParams {
+    let head = Head {
+        kind: HeadKind::YoloV5,
+        grid_w: 3,
+        grid_h: 2,
+        stride: 8,
+        anchor_count: 2,
+        anchors: [(8, 8); 3],
+        offset: 0,
+    };
+    PostParams {
+        head_count: 1,
+        heads: [head, Head::UNUSED, Head::UNUSED, Head::UNUSED],
+        classes: 2,
+        score_threshold: 10_000,
+        iou_threshold: 30_000,
+        class_agnostic: true,
+        max_detections: 5,
+        width: 24,
+        height: 16,
+    }
+}
+
+/// Ring entries and control frames.
+fn messages() {
+    let entry = |message: &dyn Fn() -> Vec<u8>| {
+        let bytes = message();
+        [&(bytes.len() as u32).to_le_bytes()[..], &bytes].concat()
+    };
+    let slot = |index| SlotRef { index, generation: 7 };
+    let job = PreJob { frame: slot(0), tensor: slot(1), params: pre_params() };
+    let job = ToPeer::Job { id: 1, deadline: 1 << 40, work: Work::Pre(job) };
+    save("link_messages", "ok-job", &entry(&|| postcard(&job)));
+    let done = FromPeer::Done {
+        id: 1,
+        status: JobStatus::KernelHung,
+        stamps: Stamps { received: 1, started: 1 << 20, finished: u64::MAX },
+        written: 192,
+    };
+    save("link_messages", "ok-done", &entry(&|| postcard(&done)));
+    save("link_messages", "no-length", &[0xfd, 0, 0, 0, 3, 1]);
+
+    let image = ImageRequest { name: "a".into(), bytes: vec![9; 5].into(), ..Default::default() };
+    let spec = KernelSpec::Post(post_params());
+    let requests = [
+        Request::Hello { protocol: 1, client: "fuzz".into() },
+        Request::Inspect(image),
+        Request::RecipeCheck { file: "r.toml".into(), text: "model = \"m/1\"".into() },
+        Request::Kernel { spec, input: vec![0; 4].into() },
+    ];
+    let frames: Vec<u8> =
+        requests.iter().flat_map(|r| frame::encode(r).expect("it fits")).collect();
+    save("control", "ok-requests", &frames);
+    let error = tandem_agent::api::ApiError::new("code", "field", "message");
+    let responses = [Response::Progress(1, 2), Response::Done, Response::Error(error)];
+    let frames: Vec<u8> =
+        responses.iter().flat_map(|r| frame::encode(r).expect("it fits")).collect();
+    save("control", "ok-responses", &frames);
+    save("control", "no-length", &[0xff, 0xff, 0xff, 0x7f, 0]);
+}
+
+fn postcard(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(value).expect("memory suffices")
+}
+
+/// Parameters, specifications, heads and a result.
+fn kernels() {
+    let pre = KernelSpec::Pre(pre_params());
+    let post = KernelSpec::Post(post_params());
+    let nvidia = Frame::nv12(8, 4);
+    let nv12 = PreParams::letterbox(nvidia, nvidia.full(), 6, 6, [7; 3], Layout::Interleaved);
+    let nv12 = KernelSpec::Pre(nv12.expect("good parameters"));
+    for (name, spec) in [("ok-pre", pre), ("ok-post", post), ("ok-nv12", nv12)] {
+        save("kernel_params", name, &[postcard(&spec), vec![1, 90, 200]].concat());
+    }
+    let text = serde_json::json!({ "kernel": "pre", "params": pre_params() });
+    save("kernel_spec", "ok-pre", text.to_string().as_bytes());
+    let text = serde_json::json!({ "kernel": "post", "params": post_params() });
+    save("kernel_spec", "ok-post", text.to_string().as_bytes());
+    save("kernel_spec", "no-kernel", br#"{"kernel":"mid","params":{}}"#);
+
+    let detection = Detection { x1: 1, y1: 2, x2: 300, y2: 400, score: 9, class: 1, index: 3 };
+    let header: Vec<u8> =
+        [1u32, 2, 0, 0, 0, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+    save("result", "ok-one", &[&header[..], &detection.to_bytes()].concat());
+    save("result", "no-detection", &header);
+}
+
+/// Raw images; the JPEGs and PNGs are plain files.
+fn images() {
+    for (name, frame) in [("ok-rgb8.raw", Frame::rgb8(3, 2)), ("ok-nv12.raw", Frame::nv12(4, 2))] {
+        let pixels: Vec<u8> = (0..frame.bytes() as u8).collect();
+        save("ingest", name, &[&raw_header(&frame)[..], &pixels].concat());
+    }
+    save("ingest", "no-pixels.raw", &raw_header(&Frame::rgb8(3, 2)));
+}
+
+/// Calls on the link's two ends and on the log ring, see `tandem_fuzz::link_ends` and `log_ring`.
+fn block() {
+    let mut calls = vec![0; 4];
+    calls.extend([1, 5, 0, 0, 0]); // a master
+    calls.extend([2, 3, 0, 9, 0, 0, 0]); // a peer attaches and announces
+    calls.extend([5, 0, 3, 4]); // accepted, and the peer joins
+    calls.extend([5, 3, 1, 5, 3, 0, 5, 4]); // two slots, a job
+    calls.extend([5, 1, 1, 0, 0, 0, 3, 4]); // a ping, and the peer takes both
+    calls.extend([3, 3, 0, 0, 1, 0, 0, 0, 3, 2, 1, 0, 0, 0, 5, 7, 5, 5]);
+    save("link_ends", "ok-job", &calls);
+    save("log_ring", "ok-frames", &[16, 0, 0, 0, 0, 1, 1, 7, 20, 3, 1, 8, 60, 3]);
+}
+
+/// Register accesses of a whole `pre` job, see `tandem_fuzz::simulator`.
+fn pre_job() -> Vec<u8> {
+    const DMA: u8 = 0;
+    const KERNEL: u8 = 2;
+    let mut calls = vec![0];
+    let mut write = |block: u8, at: u32, value: u32| {
+        calls.extend([block << 3, (at / 4) as u8]);
+        calls.extend(value.to_le_bytes());
+    };
+    let p = pre_params();
+    let pair = |low: u16, high: u16| u32::from(low) | u32::from(high) << 16;
+    let words = [
+        (offset::FORMAT, p.frame.format as u32 | (p.layout as u32) << 8 | 8 << 16),
+        (offset::FRAME_SIZE, pair(p.frame.width, p.frame.height)),
+        (offset::FRAME_STRIDE, p.frame.stride),
+        (offset::CROP_SIZE, pair(p.crop.w, p.crop.h)),
+        (offset::TENSOR_SIZE, pair(p.width, p.height)),
+        (offset::CONTENT_POS, pair(p.content.x, p.content.y)),
+        (offset::CONTENT_SIZE, pair(p.content.w, p.content.h)),
+        (offset::STEP_X_LO, p.step_x as u32),
+        (offset::STEP_X_HI, (p.step_x >> 32) as u32),
+        (offset::STEP_Y_LO, p.step_y as u32),
+        (offset::STEP_Y_HI, (p.step_y >> 32) as u32),
+        (offset::SCALE_0, 1 << 16),
+        (offset::SCALE_1, 1 << 16),
+        (offset::SCALE_2, 1 << 16),
+    ];
+    words.iter().for_each(|(at, value)| write(KERNEL, *at, *value));
+    write(KERNEL, offset::CTRL, 1);
+    write(KERNEL, offset::START, 1);
+    // Channels: CURDESC, CR (run, interrupts), TAILDESC; the chains follow before time moves.
+    let outputs: Vec<_> = packets(&p).collect();
+    let chains = [(0x30, 0x2000, outputs.len() as u32), (0, 0x3000, 1)];
+    for (channel, chain, count) in chains {
+        write(DMA, channel + 8, 0x4000_0000 + chain);
+        write(DMA, channel, 0x0001_5001);
+        write(DMA, channel + 0x10, 0x4000_0000 + chain + (count - 1) * 64);
+    }
+    let mut memory = |at: u32, value: u32| {
+        calls.push(3);
+        calls.extend((at as u16).to_le_bytes());
+        calls.extend(value.to_le_bytes());
+    };
+    for (index, (at, len)) in (0u32..).zip(&outputs) {
+        memory(0x2000 + index * 64, 0x4000_2000 + (index + 1) * 64);
+        memory(0x2008 + index * 64, 0x4000_8000 + *at as u32);
+        memory(0x2018 + index * 64, *len as u32);
+    }
+    memory(0x3000, 0x4000_3040);
+    memory(0x3008, 0x4000_4000);
+    memory(0x3018, p.frame_bytes() as u32 | 3 << 26);
+    calls.extend([4, 10]);
+    calls
+}

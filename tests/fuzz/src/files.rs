@@ -1,0 +1,103 @@
+//! Files that people write: recipes, board descriptions, model folders.
+
+use std::cell::RefCell;
+use std::fs;
+use std::sync::Arc;
+
+use tandem_agent::judge::{Judge, RawDetection};
+use tandem_agent::recipe::{Recipe, RecipeJudge};
+use tandem_boards::Board;
+use tandem_engine::Model;
+use tandem_model::pre::Frame;
+use tempfile::TempDir;
+
+/// A recipe's text: parsed, held against a model, and asked for verdicts on objects that a model
+/// with odd numbers could report.
+pub fn recipe(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let recipe = match Recipe::parse("r", "r.toml", text) {
+        Ok(recipe) => recipe,
+        Err(error) => {
+            assert!(error.to_string().starts_with("r.toml"), "{error}");
+            let lines = text.matches('\n').count() as u32 + 1;
+            assert!(error.at.is_none_or(|at| (1..=lines).contains(&at.line) && at.column > 0));
+            return false;
+        }
+    };
+    let labels: Arc<[String]> = ["person", "bus", "truck"].map(String::from).into();
+    assert!(recipe.check("another/1", &labels).is_err() || recipe.model() == "another/1");
+    let model = recipe.model().to_owned();
+    let Ok(judge) = RecipeJudge::new(Arc::new(recipe), &model, labels) else { return false };
+    for size in [[0, 0], [640, 480], [8192, 8192]] {
+        for objects in [&[][..], &OBJECTS[..2], &OBJECTS[..]] {
+            let record = judge.judge(objects, size);
+            let (rule, _) = judge.explain(&record, objects);
+            let trace = judge.trace(objects, size);
+            assert_eq!((&trace.rule, trace.result), (&rule, record.outcome));
+        }
+    }
+    true
+}
+
+const OBJECTS: [RawDetection; 5] = [
+    RawDetection { class: 0, score: 0.9, r#box: [10.0, 10.0, 100.0, 200.0] },
+    RawDetection { class: 1, score: 0.25, r#box: [0.0, 0.0, 640.0, 480.0] },
+    RawDetection { class: 2, score: 0.0, r#box: [5.0, 5.0, 5.0, 5.0] },
+    RawDetection { class: 0, score: 1.0, r#box: [f32::NAN, 0.0, f32::INFINITY, 1.0] },
+    RawDetection { class: u16::MAX, score: f32::NAN, r#box: [f32::MAX, -1.0, f32::MIN, 0.0] },
+];
+
+/// A board description: what is accepted has its slots inside the pool, one behind the other.
+pub fn board(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let board = match Board::parse(text, "b.toml") {
+        Ok(board) => board,
+        Err(error) => {
+            assert!(error.to_string().starts_with("b.toml: "), "{error}");
+            return false;
+        }
+    };
+    let slots = board.resolve_slots();
+    assert!((4..=64).contains(&slots.len()));
+    let mut end = u64::from(board.regions.pool.base);
+    for slot in &slots {
+        assert!(
+            u64::from(slot.addr) >= end && board.regions.pool.contains(slot.addr, slot.capacity)
+        );
+        end = u64::from(slot.addr) + u64::from(slot.capacity);
+    }
+    true
+}
+
+/// A model's folder, `m/1`: `model.toml`, `labels.txt` and `golden.json` with a zero byte between
+/// them. What is accepted gives the kernels parameters that they take.
+pub fn model(bytes: &[u8]) -> bool {
+    thread_local! {
+        static ROOT: RefCell<Option<TempDir>> = const { RefCell::new(None) };
+    }
+    let mut parts = bytes.splitn(3, |byte| *byte == 0);
+    ROOT.with_borrow_mut(|root| {
+        let root = root.get_or_insert_with(|| tempfile::tempdir().expect("a folder"));
+        let dir = root.path().join("m/1");
+        fs::create_dir_all(&dir).expect("a folder");
+        for name in ["model.toml", "labels.txt", "golden.json"] {
+            fs::write(dir.join(name), parts.next().unwrap_or_default()).expect("a file");
+        }
+        let model = match Model::load(&dir) {
+            Ok(model) => model,
+            Err(error) => {
+                assert!(error.to_string().contains("m/1"), "{error}");
+                return false;
+            }
+        };
+        let post = model.post_params();
+        assert_eq!(post.validate(), Ok(()), "{:?}", model.descriptor());
+        assert!(post.heads_bytes() <= model.heads_bytes());
+        let pre = model.pre_params(Frame::rgb8(640, 480)).expect("any camera's frame");
+        assert_eq!(pre.tensor_bytes(), model.tensor_bytes());
+        for golden in model.golden() {
+            let _ = golden.check(&golden.detections);
+        }
+        true
+    })
+}

@@ -1,0 +1,40 @@
+//! Fuzz targets: one function per parser of outside bytes.
+//!
+//! Each takes any bytes, panics where a promise is broken, and says whether the bytes were
+//! accepted to their end. The programs in `fuzz_targets` hand them to libFuzzer; the test `replay`
+//! runs the seeds on any toolchain. See README.md.
+#![forbid(unsafe_code)]
+
+mod files;
+mod input;
+mod kernels;
+mod link;
+mod simulator;
+mod wire;
+
+pub use files::{board, model, recipe};
+pub use kernels::{kernel_params, kernel_spec, post_heads, result};
+pub use link::{link_ends, link_messages, log_ring};
+pub use simulator::{fault_name, simulator};
+pub use wire::{control, ingest};
+
+/// A target: any bytes in, whether they were accepted out.
+pub type Target = fn(&[u8]) -> bool;
+
+/// Every target by its name, which is also the name of its program and of its seeds' folder.
+pub const TARGETS: [(&str, Target); 14] = [
+    ("board", board),
+    ("control", control),
+    ("fault_name", fault_name),
+    ("ingest", ingest),
+    ("kernel_params", kernel_params),
+    ("kernel_spec", kernel_spec),
+    ("link_ends", link_ends),
+    ("link_messages", link_messages),
+    ("log_ring", log_ring),
+    ("model", model),
+    ("post_heads", post_heads),
+    ("recipe", recipe),
+    ("result", result),
+    ("simulator", simulator),
+];

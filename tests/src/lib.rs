@@ -1,0 +1,34 @@
+//! Whole-system tests and benchmarks: what the tests of this folder share.
+
+pub mod lockstep;
+pub mod picture;
+pub mod programs;
+pub mod repository;
+pub mod small;
+pub mod threaded;
+
+use std::collections::BTreeMap;
+
+use tandem_agent::agent::Agent;
+use tandem_agent::counters::{Flow, Incident};
+
+/// A millisecond of any board's clock.
+pub const MS: u64 = 1_000_000;
+
+/// Incidents of an agent that were counted at least once.
+pub fn incidents(agent: &Agent) -> BTreeMap<&'static str, u64> {
+    let all = Incident::ALL.iter().map(|&i| (i.name(), agent.counters().incidents(i)));
+    all.filter(|(_, count)| *count > 0).collect()
+}
+
+/// Every job that was taken in was answered, each exactly once.
+pub fn assert_answered_once(agent: &Agent, jobs: u64) {
+    let flow = |flow: Flow| agent.counters().flows(flow);
+    assert_eq!((flow(Flow::Submitted), flow(Flow::Answered)), (jobs, jobs));
+    let verdicts = [Flow::Passed, Flow::Failed, Flow::Unknown, Flow::TensorsDumped].map(flow);
+    assert_eq!(
+        verdicts.iter().sum::<u64>(),
+        jobs,
+        "passed, failed, unknown, tensors: {verdicts:?}"
+    );
+}
