@@ -12,70 +12,12 @@ use tandem_agent::setup::Setup;
 use tandem_engine::{EngineOptions, load_engine_with};
 use tandem_model::post::{PostParams, PostScratch, postprocess, read_result};
 use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect};
+use tandem_tests::object::{Object, pair};
 use tandem_tests::picture::Picture;
 use tandem_tests::programs::{agentctl, ctl, run};
 use tandem_tests::repository::{
     self, lossless, model, model_folder, photographs, reference, root, text,
 };
-
-/// One object, in whatever pixels.
-#[derive(Clone, Debug)]
-struct Object {
-    label: String,
-    score: f64,
-    r#box: [f64; 4],
-}
-
-impl Object {
-    fn list(value: &Value) -> Vec<Self> {
-        let read = |object: &Value| Self {
-            label: object["label"].as_str().expect("a label").to_owned(),
-            score: object["score"].as_f64().expect("a score"),
-            r#box: std::array::from_fn(|i| object["box"][i].as_f64().expect("a box")),
-        };
-        value.as_array().expect("a list of objects").iter().map(read).collect()
-    }
-
-    fn area(&self) -> f64 {
-        (self.r#box[2] - self.r#box[0]) * (self.r#box[3] - self.r#box[1])
-    }
-
-    fn iou(&self, other: &Self) -> f64 {
-        let (a, b) = (self.r#box, other.r#box);
-        let width = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0);
-        let height = (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
-        let both = width * height;
-        both / (self.area() + other.area() - both)
-    }
-
-    /// Greatest difference of an edge.
-    fn apart(&self, other: &Self) -> f64 {
-        let edges = self.r#box.iter().zip(other.r#box);
-        edges.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-    }
-}
-
-/// Objects one to one: each of ours takes the nearest one of its class that is left; then what is
-/// left on either side.
-type Pairs = (Vec<(Object, Object)>, Vec<Object>, Vec<Object>);
-
-fn pair(ours: Vec<Object>, mut theirs: Vec<Object>) -> Pairs {
-    let (mut pairs, mut surplus) = (Vec::new(), Vec::new());
-    for object in ours {
-        let of_class = |(_, other): &(usize, &Object)| other.label == object.label;
-        let nearest = theirs
-            .iter()
-            .enumerate()
-            .filter(of_class)
-            .max_by(|(_, a), (_, b)| object.iou(a).total_cmp(&object.iou(b)))
-            .map(|(i, _)| i);
-        match nearest {
-            Some(i) => pairs.push((object, theirs.remove(i))),
-            None => surplus.push(object),
-        }
-    }
-    (pairs, surplus, theirs)
-}
 
 /// The photographs without loss, and the tensors that the board made of them.
 struct Tensors {
@@ -172,7 +114,9 @@ fn boxes_are_those_of_the_same_tensor(made: &Tensors) {
             matched += 1;
         }
     }
-    println!("same tensors: {matched} boxes, score within {worst_score:.5}, edges within {worst_edge:.4}");
+    println!(
+        "same tensors: {matched} boxes, score within {worst_score:.5}, edges within {worst_edge:.4}"
+    );
     assert!(matched >= 8, "{matched} boxes on all photographs prove nothing");
 }
 
@@ -302,8 +246,22 @@ fn odd_crops_and_scales_are_the_same_bytes_on_model_and_board() {
     let cases = [
         ("odd", Rect { x: 13, y: 7, w: 331, h: 517 }, (415, 291), Layout::Planar, 1 << 16, 0),
         ("one row", Rect { x: 1, y: 501, w: 801, h: 1 }, (97, 33), Layout::Interleaved, 1 << 16, 0),
-        ("scaled", Rect { x: 0, y: 0, w: width, h: height }, (64, 64), Layout::Planar, 48_001, -777_777),
-        ("up", Rect { x: 700, y: 1001, w: 5, h: 3 }, (321, 199), Layout::Interleaved, -70_000, 16_000_000),
+        (
+            "scaled",
+            Rect { x: 0, y: 0, w: width, h: height },
+            (64, 64),
+            Layout::Planar,
+            48_001,
+            -777_777,
+        ),
+        (
+            "up",
+            Rect { x: 700, y: 1001, w: 5, h: 3 },
+            (321, 199),
+            Layout::Interleaved,
+            -70_000,
+            16_000_000,
+        ),
     ];
     let mut outputs = Vec::new();
     for (name, crop, (w, h), layout, scale, offset) in cases {

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use tandem_agent::agent::{Agent, Machinery};
 use tandem_agent::dataplane::PeerState;
@@ -85,7 +86,10 @@ fn verdicts_are_as_usual_while_payloads_cannot_be_touched() {
     std::thread::spawn(move || lanes::run(supervisor));
     let data_plane = std::thread::spawn(move || data_plane.run(None));
     let up = || agent.report().wait(LONG).unwrap().unwrap().peer.state == PeerState::Up;
-    while !up() {}
+    let since = Instant::now();
+    while !up() {
+        assert!(since.elapsed() < LONG, "the firmware does not join");
+    }
 
     let pictures = small::pictures(&small::policy(0.5), 3);
     let done = AtomicBool::new(false);

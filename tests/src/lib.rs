@@ -1,6 +1,8 @@
 //! Whole-system tests and benchmarks: what the tests of this folder share.
 
+pub mod bad_images;
 pub mod lockstep;
+pub mod object;
 pub mod picture;
 pub mod programs;
 pub mod repository;

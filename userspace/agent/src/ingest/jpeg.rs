@@ -66,6 +66,21 @@ pub(super) fn decode_into(
         input.resize(structure.end + READ_AHEAD, 0);
         input
     };
+    // At some damage (a scan header inside a scan) the decoder stops without an error, and the slot
+    // keeps rows of an earlier image. Such an image shows in its last row: what was put there is
+    // still there, whatever it was.
+    let last_row = info.bytes - info.frame.stride as usize..info.bytes;
+    for mark in [0x5a, 0xa5] {
+        slot[last_row.clone()].fill(mark);
+        decode(&input, info, slot)?;
+        if slot[last_row.clone()].iter().any(|byte| *byte != mark) {
+            return Ok(());
+        }
+    }
+    Err(corrupt("its data end before its last row".to_owned()))
+}
+
+fn decode(input: &[u8], info: &ImageInfo, slot: &mut [u8]) -> Result<(), IngestError> {
     let options = DecoderOptions::default()
         .jpeg_set_out_colorspace(ColorSpace::RGB)
         .jpeg_set_max_scans(MAX_SCANS);

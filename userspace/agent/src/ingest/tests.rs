@@ -126,6 +126,27 @@ fn a_jpeg_that_claims_more_than_it_holds_is_refused() {
     assert_eq!(refused(&lying), "image_corrupt");
 }
 
+#[test]
+fn a_jpeg_that_goes_on_with_another_scan_leaves_nothing_of_the_slots_past() {
+    let bytes = card!("grey.jpg");
+    let header = [0xff, 0xda, 0, 8, 1, 1, 0, 0, 0x3f, 0];
+    let scan = bytes.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + header.len();
+    for at in scan..bytes.len() - 2 {
+        let damaged = [&bytes[..at], &header, &bytes[at..]].concat();
+        let [mut a, mut b] = [0, 0xff].map(|fill| vec![fill; 48 * 40 * 3]);
+        let results = [decode(&damaged, &mut a), decode(&damaged, &mut b)];
+        assert_eq!(results[0], results[1], "{at}");
+        assert!(results[0].is_err() || a == b, "{at}");
+    }
+}
+
+#[test]
+fn a_flat_image_of_the_mark_itself_is_an_image_like_any_other() {
+    let mut slot = vec![0; 16 * 16 * 3];
+    decode(card!("flat_5a.jpg"), &mut slot).unwrap();
+    assert!(slot.iter().all(|byte| *byte == 0x5a));
+}
+
 /// A PNG's IHDR with other sides and the checksum that belongs to them.
 fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = patched(card!("rgb.png"), 16, &width.to_be_bytes());
