@@ -225,7 +225,7 @@ fn recipes_are_refused(doors: &Doors, good: &[u8]) {
 }
 
 /// A model that goes wrong for one grey and not for the other.
-fn sick_engine(model: &str, sick: u8, well: u8, code: &str, incident: &str) {
+fn sick_engine(model: &str, sick: u8, well: u8, code: &str, field: &str, incident: &str) {
     let recipe = format!("model = \"{model}/1\"\n");
     let doors = Doors::open(&needed("tests/fixtures/models"), &[("only", &recipe)]);
     let [bad, good] = [sick, well].map(|grey| raw(320, 320, grey));
@@ -238,11 +238,14 @@ fn sick_engine(model: &str, sick: u8, well: u8, code: &str, incident: &str) {
         assert_eq!(status, 200, "{answer}");
         let verdict = &answer["verdict"];
         assert_eq!((&verdict["result"], &verdict["rule"]), (&json!("unknown"), &json!(code)));
+        let error = &answer["error"];
+        assert_eq!((&error["code"], &error["field"]), (&json!(code), &json!(field)), "{answer}");
         assert!(verdict["reason"].as_str().is_some_and(|text| text.len() > 10), "{verdict}");
         assert_eq!(answer["detections"], json!([]));
         doors.assert_all_free();
         let (_, answer) = doors.post("?name=good", &good);
         assert_eq!(answer["verdict"]["result"], "pass", "{answer}");
+        assert_eq!(answer["error"], json!(null));
         let incidents = doors.service.agent().stats().incidents;
         assert_eq!(incidents[incident], round, "{incidents:?}");
         assert_eq!(incidents.values().sum::<u64>(), round, "{incidents:?}");
@@ -258,12 +261,12 @@ fn sick_engine(model: &str, sick: u8, well: u8, code: &str, incident: &str) {
 
 #[test]
 fn nan_from_the_main_model_is_an_unknown_verdict_with_a_code() {
-    sick_engine("nan", 0, 140, "engine_not_finite", "engine_not_finite");
+    sick_engine("nan", 0, 140, "engine_not_finite", "heads", "engine_not_finite");
 }
 
 #[test]
 fn too_many_candidates_are_an_unknown_verdict_with_a_code() {
-    sick_engine("crowd", 255, 0, "refused", "kernel_refused");
+    sick_engine("crowd", 255, 0, "refused", "post", "kernel_refused");
 }
 
 #[test]

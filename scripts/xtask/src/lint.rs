@@ -37,9 +37,9 @@ pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
             "warnings",
         ]),
         "typos" => shell::run(runner.command(".tandem/venv/bin/typos").arg("--format=brief")),
-        "cargo-deny" => runner.cargo(&[
-            "deny", "--log-level", "error", "check", "licenses", "bans", "sources",
-        ]),
+        "cargo-deny" => {
+            runner.cargo(&["deny", "--log-level", "error", "check", "licenses", "bans", "sources"])
+        }
         "registers" => registers(runner, true),
         other => anyhow::bail!("no lint is called {other}"),
     }

@@ -100,8 +100,8 @@ fn postcard(value: &impl Serialize) -> Vec<u8> {
 fn kernels() {
     let pre = KernelSpec::Pre(pre_params());
     let post = KernelSpec::Post(post_params());
-    let nvidia = Frame::nv12(8, 4);
-    let nv12 = PreParams::letterbox(nvidia, nvidia.full(), 6, 6, [7; 3], Layout::Interleaved);
+    let chroma = Frame::nv12(8, 4);
+    let nv12 = PreParams::letterbox(chroma, chroma.full(), 6, 6, [7; 3], Layout::Interleaved);
     let nv12 = KernelSpec::Pre(nv12.expect("good parameters"));
     for (name, spec) in [("ok-pre", pre), ("ok-post", post), ("ok-nv12", nv12)] {
         save("kernel_params", name, &[postcard(&spec), vec![1, 90, 200]].concat());
@@ -119,7 +119,7 @@ fn kernels() {
     save("result", "no-detection", &header);
 }
 
-/// Raw images; the JPEGs and PNGs are plain files.
+/// Raw images; those with a codec are plain files.
 fn images() {
     for (name, frame) in [("ok-rgb8.raw", Frame::rgb8(3, 2)), ("ok-nv12.raw", Frame::nv12(4, 2))] {
         let pixels: Vec<u8> = (0..frame.bytes() as u8).collect();

@@ -80,6 +80,8 @@ pub struct Inspection {
     pub model: String,
     /// Recipe that answered.
     pub recipe: String,
+    /// Why there is no judgement; `null` where there is one.
+    pub error: Option<ApiError>,
     /// Gate tag, when the part came through the trigger.
     #[serde(default)] // always written: postcard has no absent fields
     pub tag: Option<u32>,

@@ -12,7 +12,7 @@ use tandem_link::message::{JobId, Nanos};
 use tandem_link::slot::{Granted, Owned, SlotTable};
 use tandem_model::pre::PreParams;
 
-use crate::api::{Detection, Inspection, Outcome, Silicon, Stage, Verdict};
+use crate::api::{ApiError, Detection, Inspection, Outcome, Silicon, Stage, Verdict};
 use crate::counters::{IncidentSet, StageName};
 use crate::judge::{Policy, RawDetection, VerdictRecord};
 use crate::ticket;
@@ -123,9 +123,25 @@ impl Answer {
         Verdict { result, rule, reason, deadline_met: self.deadline_met }
     }
 
+    /// What the failure was about: the setting, the engine, its output, or the stage that had to
+    /// give up.
+    fn field(&self, code: UnknownCode) -> &'static str {
+        match code {
+            UnknownCode::Late => "deadline",
+            UnknownCode::EngineFailed => "engine",
+            UnknownCode::EngineNotFinite => "heads",
+            UnknownCode::Stopped => "agent",
+            UnknownCode::Refused if self.stages[StageName::Main as usize].is_some() => "post",
+            UnknownCode::Refused => "pre",
+        }
+    }
+
     /// What clients see.
     pub fn into_inspection(self) -> Inspection {
         let verdict = self.verdict();
+        let error = self
+            .code
+            .map(|code| ApiError::new(code.name(), self.field(code), verdict.reason.clone()));
         let detections = self.detections.iter().map(|found| Detection {
             label: self.policy.label(found.class),
             score: found.score,
@@ -143,6 +159,7 @@ impl Answer {
             degraded: self.degraded.iter().map(|incident| incident.name().to_owned()).collect(),
             model: self.policy.model.to_string(),
             recipe: self.policy.judge.recipe().to_owned(),
+            error,
             tag: self.tag.map(|tag| tag.tag),
             image: self.name,
         }

@@ -84,8 +84,8 @@ Examples:
 
 With -o json each line is an object with image, size, verdict (result, rule, reason,
 deadline_met), detections (label, score, box as x1, y1, x2, y2 in source pixels), stages (name,
-silicon, us), degraded, model and recipe; for an image that was refused, with image and error
-(code, field, message).")]
+silicon, us), degraded, model, recipe, tag and error (code, field, message; null where there is a
+judgement); for an image that was refused, with image and error alone.")]
     Inspect(Inspect),
     /// Write the tensor that the model is given: u8, in the model's layout
     Tensor {

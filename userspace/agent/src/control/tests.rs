@@ -27,6 +27,7 @@ fn inspection() -> Inspection {
         degraded: vec!["kernel_hung".into()],
         model: "m/1".into(),
         recipe: "default".into(),
+        error: None,
         tag: None,
     }
 }
