@@ -159,3 +159,27 @@ fn mmio_reaches_memory_and_translates_tcm() {
     assert_eq!(bus.bus_addr(0x2_0000), 0xFFE2_0000);
     assert_eq!(bus.bus_addr(0x4000_0000), 0x4000_0000);
 }
+
+#[test]
+fn gate_that_was_reset_under_the_firmware_does_not_hold_it() {
+    let fake = Fake::default();
+    for (offset, value) in [
+        (gate::offset::ID, gate::ID.reset()),
+        (gate::offset::VERSION, gate::VERSION.reset()),
+        (gate::offset::HASH, gate::MAP_HASH),
+        (gate::offset::TRIG_COUNT, 100),
+        (gate::offset::TRIG_ACK, 100),
+    ] {
+        fake.poke(BASE + offset, value);
+    }
+    let mut driver = GateDriver::new(&fake, BASE);
+    driver.identify().expect("the gate");
+    for count in [0, 33] {
+        // The count fell back to 0, then ran further ahead than the window goes back.
+        fake.poke(BASE + gate::offset::TRIG_COUNT, count);
+        assert_eq!(driver.next_trigger(), None);
+        assert_eq!(fake.peek(BASE + gate::offset::TRIG_ACK), count, "the line goes low");
+    }
+    fake.poke(BASE + gate::offset::TRIG_COUNT, 34);
+    assert_eq!(driver.next_trigger().map(|trigger| trigger.number), Some(34));
+}

@@ -40,6 +40,11 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[defmt::global_logger]
 struct RingLogger;
 
+/// Gives up the frame being built, if there is one: a panic inside it must be able to log.
+pub fn abandon() {
+    TAKEN.store(false, Ordering::Release);
+}
+
 /// Runs `body` on the frame being built.
 ///
 /// # Safety

@@ -91,6 +91,7 @@ fn config() -> PipelineConfig {
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
+    log::abandon();
     let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
     defmt::error!("panic at {=str}:{=u32}", file, line);
     loop {

@@ -40,6 +40,9 @@ pub enum UnknownCode {
     EngineNotFinite,
     /// A stage was refused in the programmable logic and on the CPU.
     Refused,
+    /// Objects were cut off by the model's limit, and what is left would have passed: the one
+    /// that matters may be among those cut.
+    DetectionsCut,
     /// The agent is shutting down.
     Stopped,
 }
@@ -52,6 +55,7 @@ impl UnknownCode {
             Self::EngineFailed => "engine_failed",
             Self::EngineNotFinite => "engine_not_finite",
             Self::Refused => "refused",
+            Self::DetectionsCut => "detections_cut",
             Self::Stopped => "stopped",
         }
     }
@@ -63,6 +67,9 @@ impl UnknownCode {
             Self::EngineFailed => "The main model could not be run on this image.",
             Self::EngineNotFinite => "The main model put out numbers that are not finite.",
             Self::Refused => "The image could not be processed on any silicon.",
+            Self::DetectionsCut => {
+                "More objects were found than the model may report; raise max_detections."
+            }
             Self::Stopped => "The agent was shut down before the verdict was ready.",
         }
     }
@@ -131,6 +138,7 @@ impl Answer {
             UnknownCode::EngineFailed => "engine",
             UnknownCode::EngineNotFinite => "heads",
             UnknownCode::Stopped => "agent",
+            UnknownCode::DetectionsCut => "max_detections",
             UnknownCode::Refused if self.stages[StageName::Main as usize].is_some() => "post",
             UnknownCode::Refused => "pre",
         }

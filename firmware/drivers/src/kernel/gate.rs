@@ -1,11 +1,15 @@
 //! `gate`: triggers out, cancels in.
 
+use tandem_model::gate::DEPTH as PARTS;
 use tandem_regs::gate::{self, CANCEL_RESULT, GATE_CTRL, STATUS};
 use tock_registers::interfaces::{Readable, Writeable};
 
 use super::{Identity, KernelError, identify};
 use crate::bus::Bus;
 use crate::reg::Block;
+
+/// Triggers that the gate's capture window goes back.
+const DEPTH: u32 = PARTS as u32;
 
 /// One captured trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +126,17 @@ impl<B: Bus> GateDriver<B> {
     /// Takes the oldest trigger that was not taken yet, and acknowledges it. To be called until
     /// it returns none; the interrupt line is low then.
     pub fn next_trigger(&mut self) -> Option<Trigger> {
-        if self.block.reg(gate::TRIG_COUNT).get() == self.seen {
-            return None;
+        let count = self.block.reg(gate::TRIG_COUNT).get();
+        match count.wrapping_sub(self.seen) {
+            0 => return None,
+            1..=DEPTH => {}
+            // More than can be between trigger and arm: the gate was reset under us, or nobody
+            // looked for too long. What is skipped is rejected by the gate.
+            _ => {
+                self.seen = count;
+                self.block.reg(gate::TRIG_ACK).set(count);
+                return None;
+            }
         }
         let read = |low, high| {
             u64::from(self.block.reg(low).get()) | u64::from(self.block.reg(high).get()) << 32

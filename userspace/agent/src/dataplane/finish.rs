@@ -21,7 +21,13 @@ enum Reading {
 }
 
 /// Reads a result into the answer's detections, which have room for as many as the model gives.
-fn read(records: &RecordView, result: &Owned, client: &mut Client) -> Reading {
+/// `written` is how much of the slot is this run's; behind it lies an older record.
+fn read(
+    records: &RecordView,
+    result: &Owned,
+    written: Option<u32>,
+    client: &mut Client,
+) -> Reading {
     let bytes = match records.result(result) {
         Ok(bytes) => bytes,
         Err(error) => return Reading::Corrupt(error.to_string()),
@@ -30,6 +36,9 @@ fn read(records: &RecordView, result: &Owned, client: &mut Client) -> Reading {
         Ok(read) => read,
         Err(error) => return Reading::Corrupt(error.to_string()),
     };
+    if written.is_some_and(|written| written as usize != header.result_bytes()) {
+        return Reading::Corrupt("result is not as long as its header says".into());
+    }
     if header.not_finite > 0 {
         return Reading::NotFinite;
     }
@@ -51,20 +60,22 @@ fn read(records: &RecordView, result: &Owned, client: &mut Client) -> Reading {
 }
 
 impl<B: Board> DataPlane<B> {
-    /// `post` ended well: read its record and judge. A record that does not hold together sends
-    /// the stage to the CPU lane, once.
+    /// `post` ended well: read its record and judge. The programmable logic says how many bytes it
+    /// has `written`; the CPU lane fills the record or fails. A record of the former that does not
+    /// hold together sends the stage to the latter, once.
     pub(super) fn judged(
         &mut self,
         i: usize,
         now: Nanos,
         heads: Hold,
         result: Owned,
-        silicon: Silicon,
+        written: Option<u32>,
     ) {
+        let silicon = if written.is_some() { Silicon::Pl } else { Silicon::Cpu };
         let Some(client) = &mut self.jobs[i].client else {
             return self.release(heads, SlotClass::Heads);
         };
-        match read(&self.records, &result, client) {
+        match read(&self.records, &result, written, client) {
             Reading::Corrupt(_) if silicon == Silicon::Pl => {
                 self.degrade(i, Incident::ResultCorrupt);
                 self.jobs[i].to_cpu = true;
@@ -94,9 +105,11 @@ impl<B: Board> DataPlane<B> {
         let Some(Client { answer, .. }) = &self.jobs[i].client else { return };
         let began = self.board.now();
         let record = answer.policy.judge.judge(&answer.detections, answer.size);
+        // A limit must not make a part good: what was cut off nobody has judged.
+        let blind = answer.cut > 0 && record.outcome == Outcome::Pass;
         self.jobs[i].stage_began = began;
         self.stage_done(i, self.board.now(), StageName::Verdict, Silicon::Cpu);
-        self.answer(i, Ok(record));
+        self.answer(i, if blind { Err(UnknownCode::DetectionsCut) } else { Ok(record) });
     }
 
     /// A tensor was copied out: the job ends here.

@@ -229,7 +229,7 @@ impl<B: Board> DataPlane<B> {
                 self.prepared(i, now, tensor, Silicon::Pl);
             }
             (None, input, Hold::Ours(result), false) => {
-                self.judged(i, now, input, result, Silicon::Pl);
+                self.judged(i, now, input, result, Some(written));
             }
             (fault, input, output, pre) => {
                 // Late is counted once per job: its deadline may have passed as well.
@@ -315,7 +315,7 @@ impl<B: Board> DataPlane<B> {
                     self.prepared(i, now, tensor, Silicon::Cpu);
                 }
                 CpuWork::Post { heads, result, .. } => {
-                    self.judged(i, now, heads, result, Silicon::Cpu);
+                    self.judged(i, now, heads, result, None);
                 }
                 CpuWork::Copy { into, .. } => self.dumped(i, into),
             }

@@ -189,3 +189,32 @@ fn what_no_silicon_can_do_is_refused_once() {
     rig.assert_incidents(&[Incident::KernelRefused, Incident::R5Dead, Incident::CpuRefused]);
     rig.assert_clean();
 }
+
+#[test]
+fn a_result_of_another_length_is_not_read_over_an_older_one() {
+    let mut rig = Rig::new();
+    rig.inspect(2);
+    rig.peer.script.extend([Act::Work, Act::Miscount]);
+    let answer = rig.inspect(1);
+    assert_eq!(answer.detections, Rig::reference(1));
+    rig.assert_incidents(&[Incident::ResultCorrupt]);
+    rig.assert_clean();
+}
+
+#[test]
+fn a_limit_on_detections_makes_no_part_good() {
+    let mut narrow = policy("narrow", 1);
+    narrow.post.max_detections = 1;
+    let narrow = Arc::new(narrow);
+    let mut rig = Rig::new();
+    let seed = (1..=50).find(|seed| Rig::reference(*seed).len() > 1).expect("two objects");
+    let ticket = rig.agent.submit(IngestedFrame { policy: Some(narrow), ..rig.frame(seed) });
+    let answer = rig.answer(ticket.unwrap());
+    assert_eq!((answer.detections.len(), answer.code), (1, Some(UnknownCode::DetectionsCut)));
+    assert_eq!(
+        answer.into_inspection().error.map(|error| error.field),
+        Some("max_detections".into())
+    );
+    rig.assert_incidents(&[]);
+    rig.assert_clean();
+}
