@@ -199,6 +199,11 @@ impl Agent {
         Ok(ticket)
     }
 
+    /// From the start of ingest to the verdict, for jobs that bring no deadline.
+    pub fn default_deadline(&self) -> Nanos {
+        self.config.deadline
+    }
+
     /// The policy that new jobs run under.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()

@@ -157,7 +157,8 @@ impl Service {
         ticket: crate::ticket::Ticket<Box<Answer>>,
         deadline: Option<u64>,
     ) -> Result<Box<Answer>, ApiError> {
-        let left = deadline.unwrap_or_default().saturating_sub(self.agent.now());
+        let now = self.agent.now();
+        let left = deadline.map_or(self.agent.default_deadline(), |at| at.saturating_sub(now));
         let limit = Duration::from_nanos(left) + ANSWER_GRACE;
         match tokio::time::timeout(limit, ticket).await {
             Ok(Ok(answer)) => Ok(answer),
