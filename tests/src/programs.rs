@@ -116,6 +116,8 @@ fn built() -> &'static PathBuf {
 /// `agentctl` with no environment that would change what it does; runs in the repository's root.
 pub fn agentctl() -> Command {
     let mut command = Command::new(built().join("agentctl"));
+    // A busy machine must not turn a slow answer into another one.
+    command.env("TANDEM_DEADLINE_MS", "60000");
     command.current_dir(root());
     for name in ["TANDEM_TARGET", "TANDEM_MODELS", "TANDEM_RECIPES"] {
         command.env_remove(name);

@@ -64,6 +64,9 @@ pub struct Local {
     /// Threads of one inference; one per core without it
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Milliseconds from ingest to verdict for images that bring no deadline; 2000 without it
+    #[arg(long, global = true, value_name = "MS", env = "TANDEM_DEADLINE_MS")]
+    pub default_deadline_ms: Option<u32>,
     /// ONNX Runtime's library; looked for without it
     #[arg(long, global = true, value_name = "FILE", env = "ORT_DYLIB_PATH")]
     pub library: Option<PathBuf>,

@@ -102,6 +102,7 @@ fn agentctl(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_agentctl"))
         .args(arguments)
         .current_dir(userspace())
+        .env("TANDEM_DEADLINE_MS", "60000") // a busy machine is not late
         .env_remove("TANDEM_TARGET")
         .output()
         .unwrap()

@@ -136,7 +136,8 @@ impl Session {
 pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let here = std::env::current_dir().context("The current folder cannot be read")?;
     let mut setup = Setup::near(&here);
-    let Local { board, models, recipes, engine, threads, library } = &cli.local;
+    let Local { board, models, recipes, engine, threads, default_deadline_ms, library } =
+        &cli.local;
     setup.board.clone_from(board);
     if let Some(models) = models {
         setup.models.clone_from(models);
@@ -146,6 +147,9 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     }
     if let Some(recipe) = &cli.recipe {
         setup.recipe.clone_from(recipe);
+    }
+    if let Some(ms) = default_deadline_ms {
+        setup.agent.deadline = u64::from(*ms) * 1_000_000;
     }
     setup.engine.choice = *engine;
     setup.engine.threads = *threads;
