@@ -67,6 +67,10 @@ pub struct Local {
     /// Milliseconds from ingest to verdict for images that bring no deadline; 2000 without it
     #[arg(long, global = true, value_name = "MS", env = "TANDEM_DEADLINE_MS")]
     pub default_deadline_ms: Option<u32>,
+    /// Microseconds that firmware and data plane look for work before they sleep: low latency for
+    /// a processor each
+    #[arg(long, global = true, value_name = "US")]
+    pub spin_us: Option<u32>,
     /// ONNX Runtime's library; looked for without it
     #[arg(long, global = true, value_name = "FILE", env = "ORT_DYLIB_PATH")]
     pub library: Option<PathBuf>,

@@ -136,7 +136,7 @@ impl Session {
 pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let here = std::env::current_dir().context("The current folder cannot be read")?;
     let mut setup = Setup::near(&here);
-    let Local { board, models, recipes, engine, threads, default_deadline_ms, library } =
+    let Local { board, models, recipes, engine, threads, default_deadline_ms, spin_us, library } =
         &cli.local;
     setup.board.clone_from(board);
     if let Some(models) = models {
@@ -150,6 +150,10 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     }
     if let Some(ms) = default_deadline_ms {
         setup.agent.deadline = u64::from(*ms) * 1_000_000;
+    }
+    if let Some(us) = *spin_us {
+        setup.spin.core_spin_us = us;
+        setup.spin.agent_spin_us = us;
     }
     setup.engine.choice = *engine;
     setup.engine.threads = *threads;
