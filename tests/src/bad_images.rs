@@ -59,6 +59,7 @@ pub fn bad_images() -> Vec<(&'static str, Vec<u8>, &'static str, u16)> {
         ("truncated.png", half(card("rgb.png")), "image_truncated", 400),
         ("truncated.raw", half(raw(8, 8, 1)), "image_truncated", 400),
         ("lying.jpg", jpeg_claiming(48, 200), "image_corrupt", 400),
+        ("cropping.jpg", jpeg_claiming(48, 20), "image_corrupt", 400),
         ("lying.png", png_claiming(48, 41), "image_corrupt", 400),
         ("lying.raw", word(24, 1 << 30), "image_corrupt", 400),
         ("stride.raw", word(20, 3), "image_corrupt", 400),
