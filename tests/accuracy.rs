@@ -144,10 +144,12 @@ struct Comparison {
     different: usize,
     /// Images on which the classes found differ.
     classes: usize,
+    /// Greatest difference of the scores of one object.
+    worst_score: f64,
 }
 
 /// `agentctl inspect` and the OpenCV chain on the same files, a row per object.
-fn compare_end_to_end(folder: &Path, images: &[PathBuf]) -> Comparison {
+fn compare_end_to_end(folder: &Path, images: &[PathBuf], options: &[&str]) -> Comparison {
     let recipe = format!("model = \"yolov3-tiny/1\"\nscore_threshold = {ASKED}\n");
     std::fs::write(folder.join("low.toml"), recipe).expect("a recipe");
     let mut command = agentctl();
@@ -155,6 +157,7 @@ fn compare_end_to_end(folder: &Path, images: &[PathBuf]) -> Comparison {
     let ours = run(command.args(images)).expect(0).lines();
     let (model, asked) = (model_folder(), ASKED.to_string());
     let mut arguments = vec!["--score", &asked, text(&model)];
+    arguments.extend(options);
     arguments.extend(images.iter().map(|image| text(image)));
     let theirs = reference("opencv_chain.py", &arguments).expect(0).lines();
     assert_eq!((ours.len(), theirs.len()), (images.len(), images.len()));
@@ -185,6 +188,7 @@ fn compare(image: &Path, [ours, theirs]: [Vec<Object>; 2], sum: &mut Comparison)
             continue;
         }
         let (iou, score) = (ours.iou(theirs), ours.score - theirs.score);
+        sum.worst_score = sum.worst_score.max(score.abs());
         let same = iou >= OVERLAP && score.abs() <= SCORES;
         let (count, note) = match (same, found[0] == found[1]) {
             (true, true) => (&mut sum.same, ""),
@@ -203,23 +207,29 @@ fn compare(image: &Path, [ours, theirs]: [Vec<Object>; 2], sum: &mut Comparison)
     }
 }
 
+/// Against OpenCV's resize in floating point, rounded once, the comparison is strict: also at the
+/// threshold. So where its 8-bit resize puts an object on the other side, that resize is the cause.
 #[test]
 fn photographs_end_to_end_are_those_of_opencv() {
     let folder = tempfile::tempdir().expect("a folder");
     let photos = photographs();
-    println!("image                  class       score     IoU edge px  d score");
     let lossless = lossless(folder.path(), &photos);
-    let sum = compare_end_to_end(folder.path(), &lossless);
-    assert!(sum.same >= 8, "{sum:?}: too few objects to prove anything");
-    assert_eq!((sum.different, sum.classes), (0, 0), "see the table: {sum:?}");
-    assert!(sum.crossing <= 2, "{sum:?}");
-    // Decoders of JPEG differ by a step or two, and the network amplifies it: listed, and held to
-    // finding most objects alike.
+    println!("image                  class       score     IoU edge px  d score");
+    let exact = compare_end_to_end(folder.path(), &lossless, &["--exact"]);
+    assert!(exact.same >= 8, "{exact:?}: too few objects to prove anything");
+    assert_eq!((exact.crossing, exact.different, exact.classes), (0, 0, 0), "see the table");
+    assert!(exact.worst_score <= 0.005, "{exact:?}");
+    println!("OpenCV's 8-bit resize:");
+    let usual = compare_end_to_end(folder.path(), &lossless, &[]);
+    assert_eq!((usual.different, usual.classes), (0, 0), "see the table: {usual:?}");
+    assert!(usual.same + usual.crossing >= exact.same, "{usual:?}, {exact:?}");
+    // Decoders of JPEG differ by a step or two, and the network amplifies it.
     let jpegs: Vec<_> =
         photos.into_iter().filter(|path| repository::extension(path) == "jpg").collect();
     println!("the JPEG originals, with the decoders' differences:");
-    let sum = compare_end_to_end(folder.path(), &jpegs);
-    assert!(sum.same > sum.different, "{sum:?}");
+    let sum = compare_end_to_end(folder.path(), &jpegs, &["--exact"]);
+    assert_eq!((sum.different, sum.classes), (0, 0), "see the table: {sum:?}");
+    assert!(sum.same >= 8, "{sum:?}");
 }
 
 /// An own kernel on the model and on the board, by `agentctl kernel run`.

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The usual chain on a CPU: OpenCV letterbox, ONNX Runtime, float decode, suppression.
 
-    opencv_chain.py MODEL_DIR IMAGE... [--score S] [--iou I]
+    opencv_chain.py MODEL_DIR IMAGE... [--score S] [--iou I] [--exact]
 
 Prints one JSON object a line and image: `image`, `size [w, h]`, `detections` (`label, score,
-box [x1, y1, x2, y2]` in source pixels, best first).
+box [x1, y1, x2, y2]` in source pixels, best first). With `--exact` OpenCV resizes in floating point
+and each value is rounded once, to the nearest: its 8-bit path is 0.05 to 0.1 steps too dark on
+average, which moves scores by up to 0.02.
 """
 
 import argparse
@@ -26,14 +28,17 @@ def read_rgb(path):
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def letterbox(image, model):
+def letterbox(image, model, exact=False):
     """u8 tensor, and (left, top, content width, content height) of the picture in it."""
     wanted = model.input
     height, width = image.shape[:2]
     ratio = min(wanted["width"] / width, wanted["height"] / height)
     new = [max(1, math.floor(side * ratio + 0.5)) for side in (width, height)]
     left, top = (wanted["width"] - new[0]) // 2, (wanted["height"] - new[1]) // 2
-    small = cv2.resize(image, new, interpolation=cv2.INTER_LINEAR)
+    source = image.astype(np.float64) if exact else image
+    small = cv2.resize(source, new, interpolation=cv2.INTER_LINEAR)
+    if exact:
+        small = np.floor(small + 0.5)
     tensor = np.empty((wanted["height"], wanted["width"], 3), np.uint8)
     tensor[:] = wanted["pad"]
     tensor[top : top + new[1], left : left + new[0]] = small
@@ -49,10 +54,10 @@ def to_source(box, content, size):
     return [min(max((v - o) * s, 0.0), l) for v, o, s, l in zip(box, origin, scale, limit)]
 
 
-def detect(model, path, thresholds):
+def detect(model, path, thresholds, exact):
     image = read_rgb(path)
     size = (image.shape[1], image.shape[0])
-    tensor, content = letterbox(image, model)
+    tensor, content = letterbox(image, model, exact)
     found = [
         {"label": d["label"], "score": d["score"], "box": to_source(d["box"], content, size)}
         for d in model.detect(tensor, thresholds)
@@ -65,10 +70,12 @@ def main():
     parser.add_argument("model")
     parser.add_argument("images", nargs="+")
     detector.add_thresholds(parser)
+    parser.add_argument("--exact", action="store_true", help="resize without 8-bit rounding")
     arguments = parser.parse_args()
     model = detector.Model(arguments.model)
+    thresholds = detector.thresholds_of(model, arguments)
     for path in arguments.images:
-        print(json.dumps(detect(model, path, detector.thresholds_of(model, arguments))))
+        print(json.dumps(detect(model, path, thresholds, arguments.exact)))
 
 
 if __name__ == "__main__":
