@@ -6,6 +6,9 @@
 
 /// First word of a formatted block: "TNDL".
 pub const MAGIC: u32 = u32::from_le_bytes(*b"TNDL");
+/// First word of a block that is being formatted: "tndl". Not 0, so that the next agent knows of one
+/// that died meanwhile, whose peer may still have DMA under way.
+pub const FORMATTING: u32 = u32::from_le_bytes(*b"tndl");
 /// Changes whenever an offset, a meaning or a message changes.
 pub const LAYOUT_VERSION: u32 = 1;
 /// Bytes of one ring entry: a length word and the message.
@@ -19,7 +22,7 @@ pub const MAX_RING_ENTRIES: u32 = 1024;
 
 /// Words that the agent writes.
 pub mod agent {
-    /// [`super::MAGIC`] while the block is formatted, 0 while it is being formatted.
+    /// [`super::MAGIC`] while the block is formatted, [`super::FORMATTING`] while it is being formatted.
     pub const MAGIC: u32 = 0x000;
     /// [`super::LAYOUT_VERSION`].
     pub const VERSION: u32 = 0x004;

@@ -4,7 +4,7 @@ use tandem_model::{post::PostParams, pre::PreParams};
 
 use crate::{
     error::LinkError,
-    layout::{ENTRY_BYTES, Geometry, LAYOUT_VERSION, MAGIC, agent, peer},
+    layout::{ENTRY_BYTES, FORMATTING, Geometry, LAYOUT_VERSION, MAGIC, agent, peer},
     memory::SharedMemory,
     message::{FromPeer, JobId, Nanos, PostJob, PreJob, SlotRef, ToPeer, Work},
     ring::{Consumer, Place, Producer},
@@ -88,10 +88,10 @@ impl<M: SharedMemory + Clone> LinkMaster<M> {
         agent_epoch: u32,
     ) -> Result<Self, LinkError> {
         check(&mem, geometry, slots, agent_epoch)?;
-        let used_before = mem.load(agent::MAGIC) == MAGIC;
+        let used_before = [MAGIC, FORMATTING].contains(&mem.load(agent::MAGIC));
         // A peer that reads the words below, or an entry, meanwhile finds the epoch changed.
         mem.store(agent::EPOCH, 0);
-        mem.store(agent::MAGIC, 0);
+        mem.store(agent::MAGIC, FORMATTING);
         mem.store(agent::ACCEPTED, 0);
         mem.store(agent::VERSION, LAYOUT_VERSION);
         mem.store(agent::RING_ENTRIES, geometry.ring_entries);

@@ -243,6 +243,16 @@ fn without_a_new_epoch_the_agent_may_vouch_that_all_dma_is_stopped() {
 }
 
 #[test]
+fn an_agent_that_died_while_it_formatted_leaves_the_slots_withheld() {
+    let mem = HostMemory::new(GEOMETRY.bytes());
+    let (first, _peer) = pair(&mem);
+    drop(first);
+    mem.store(agent::MAGIC, layout::FORMATTING); // the next agent's first store, and it dies
+    let second = LinkMaster::new(mem, GEOMETRY, &SLOTS, 5).unwrap();
+    assert!(second.slots().take(SlotClass::Frame).is_none());
+}
+
+#[test]
 fn blocks_that_do_not_fit_are_refused_by_name() {
     let mem = HostMemory::new(GEOMETRY.bytes());
     let _master = master(&mem, 1);

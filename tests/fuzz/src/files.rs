@@ -25,9 +25,9 @@ pub fn recipe(bytes: &[u8]) -> bool {
         }
     };
     let labels: Arc<[String]> = ["person", "bus", "truck"].map(String::from).into();
-    assert!(recipe.check("another/1", &labels).is_err() || recipe.model() == "another/1");
+    assert!(recipe.check("another/1", &labels, 16384).is_err() || recipe.model() == "another/1");
     let model = recipe.model().to_owned();
-    let Ok(judge) = RecipeJudge::new(Arc::new(recipe), &model, labels) else { return false };
+    let Ok(judge) = RecipeJudge::new(Arc::new(recipe), &model, labels, 16384) else { return false };
     for size in [[0, 0], [640, 480], [8192, 8192]] {
         for objects in [&[][..], &OBJECTS[..2], &OBJECTS[..]] {
             let record = judge.judge(objects, size);

@@ -161,7 +161,7 @@ impl Setup {
         let recipe = Recipe::parse(stem.unwrap_or("recipe"), file, text)?;
         exists("The folder of models", &self.models, "--models")?;
         let model = self.model(&recipe)?;
-        recipe.check(&model.id(), model.labels())?;
+        recipe.check(&model.id(), model.labels(), model.post_params().score_threshold)?;
         Ok(RecipeSummary::of(&recipe, false))
     }
 
@@ -173,7 +173,12 @@ impl Setup {
         let recipe = crate::recipe::store::load(&self.recipes, &self.recipe)?;
         let model = self.model(&recipe)?;
         let labels: Arc<[String]> = model.labels().into();
-        let judge = Arc::new(RecipeJudge::new(Arc::new(recipe), &model.id(), labels)?);
+        let judge = Arc::new(RecipeJudge::new(
+            Arc::new(recipe),
+            &model.id(),
+            labels,
+            model.post_params().score_threshold,
+        )?);
         Ok(Prepared { board, model, judge })
     }
 

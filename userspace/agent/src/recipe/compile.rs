@@ -82,7 +82,7 @@ fn key_before(text: &str, offset: usize) -> Option<&str> {
     Some(line.split_once('=')?.0.trim())
 }
 
-pub(super) fn located(source: Source<'_>, value: &Spanned<String>) -> Located<String> {
+pub(super) fn located<T: Clone>(source: Source<'_>, value: &Spanned<T>) -> Located<T> {
     Located { value: value.get_ref().clone(), at: source.at(&value.span()) }
 }
 

@@ -33,13 +33,15 @@ pub(super) struct Finding {
 }
 
 impl RecipeJudge {
-    /// Binds a recipe to `model` (`name/version`) with `labels`, see [`Recipe::check`].
+    /// Binds a recipe to `model` (`name/version`) with `labels` and a score threshold (Q16),
+    /// see [`Recipe::check`].
     pub fn new(
         recipe: Arc<Recipe>,
         model: &str,
         labels: Arc<[String]>,
+        threshold: u16,
     ) -> Result<RecipeJudge, RecipeError> {
-        recipe.check(model, &labels)?;
+        recipe.check(model, &labels, threshold)?;
         let index = |class: &str| labels.iter().position(|label| label == class);
         let classes = recipe.rules.iter().map(|rule| {
             let mut classes: Vec<u16> = rule
@@ -122,7 +124,7 @@ impl RecipeJudge {
         let rule = &self.recipe.rules[index];
         let bounds = rule.region.map(|region| self.recipe.regions[region].bounds.pixels(size));
         detections.iter().enumerate().filter(move |(_, object)| {
-            f64::from(object.score) >= rule.min_score
+            rule.min_score.as_ref().is_none_or(|least| f64::from(object.score) >= least.value)
                 && (rule.kind == Kind::Class || self.names(index, object))
                 && bounds.is_none_or(|bounds| contains(bounds, object.r#box))
         })

@@ -15,6 +15,8 @@ mod template;
 
 use std::path::Path;
 
+use tandem_engine::model::q16;
+
 pub use error::{Location, RecipeError, RecipeErrorKind};
 pub use evaluate::RecipeJudge;
 pub use explain::{Explanation, RuleTrace};
@@ -77,7 +79,8 @@ pub(crate) struct Rule {
     pub(crate) classes: Vec<Located<String>>,
     /// Index into [`Recipe::regions`].
     pub(crate) region: Option<usize>,
-    pub(crate) min_score: f64,
+    /// Score from which a detection counts in this rule.
+    pub(crate) min_score: Option<Located<f64>>,
     pub(crate) min: Option<f64>,
     pub(crate) max: Option<f64>,
     pub(crate) of: Of,
@@ -114,9 +117,12 @@ impl Recipe {
         Recipe::parse(name, &file, &text)
     }
 
-    /// Holds the recipe against the model that it names, as `model` (`name/version`) with `labels`.
-    pub fn check(&self, model: &str, labels: &[String]) -> Result<(), RecipeError> {
+    /// Holds the recipe against the model that it names, as `model` (`name/version`) with `labels`
+    /// and a score threshold of its own
+    /// (Q16).
+    pub fn check(&self, model: &str, labels: &[String], threshold: u16) -> Result<(), RecipeError> {
         self.check_model([model])?;
+        self.check_scores(threshold)?;
         for (position, rule) in self.rules.iter().enumerate() {
             for (place, class) in rule.classes.iter().enumerate() {
                 if labels.contains(&class.value) {
@@ -134,6 +140,31 @@ impl Recipe {
                     message: format!("model {model} has no class {:?}, {hint}", class.value),
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// A rule cannot count what the threshold before it drops.
+    fn check_scores(&self, model: u16) -> Result<(), RecipeError> {
+        let threshold = self.score_threshold.map_or(model, q16);
+        for (position, rule) in self.rules.iter().enumerate() {
+            let Some(score) =
+                rule.min_score.as_ref().filter(|score| q16(score.value as f32) < threshold)
+            else {
+                continue;
+            };
+            return Err(RecipeError {
+                kind: RecipeErrorKind::Value,
+                file: self.file.clone(),
+                at: Some(score.at),
+                field: format!("rules[{position}].min_score"),
+                message: format!(
+                    "{} is below the score threshold of {:.3}: nothing below that is found, lower \
+                     score_threshold or raise min_score",
+                    score.value,
+                    f64::from(threshold) / 65536.0
+                ),
+            });
         }
         Ok(())
     }

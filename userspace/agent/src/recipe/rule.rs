@@ -142,10 +142,12 @@ impl Compiler<'_> {
         Err(self.error(&wanted.span(), "region", message))
     }
 
-    fn min_score(&self) -> Result<f64, RecipeError> {
+    fn min_score(&self) -> Result<Option<Located<f64>>, RecipeError> {
         match &self.raw.min_score {
-            None => Ok(0.0),
-            Some(score) if (0.0..=1.0).contains(score.get_ref()) => Ok(*score.get_ref()),
+            None => Ok(None),
+            Some(score) if (0.0..=1.0).contains(score.get_ref()) => {
+                Ok(Some(located(self.source, score)))
+            }
             Some(score) => {
                 let message = format!("{} is out of range, use 0 to 1", score.get_ref());
                 Err(self.error(&score.span(), "min_score", message))

@@ -59,7 +59,7 @@ fn labels() -> Arc<[String]> {
 
 fn judge(text: &str) -> RecipeJudge {
     let recipe = Recipe::parse("test", "test.toml", text).unwrap();
-    RecipeJudge::new(Arc::new(recipe), "yolov3-tiny/1", labels()).unwrap()
+    RecipeJudge::new(Arc::new(recipe), "yolov3-tiny/1", labels(), 16384).unwrap()
 }
 
 fn object(label: &str, score: f32, r#box: [f32; 4]) -> RawDetection {
@@ -135,7 +135,7 @@ fn best_looks_at_the_best_only() {
     let text =
         "model = \"m/1\"\n[[rules]]\nname = \"n\"\nkind = \"score\"\nof = \"best\"\nmin = 0.8";
     let recipe = Recipe::parse("r", "r.toml", text).unwrap();
-    let judge = RecipeJudge::new(Arc::new(recipe), "m/1", labels()).unwrap();
+    let judge = RecipeJudge::new(Arc::new(recipe), "m/1", labels(), 16384).unwrap();
     let two = [object("car", 0.3, ON_BELT), object("car", 0.85, ON_BELT)];
     assert_eq!(judge.judge(&two, SIZE).outcome, Outcome::Pass);
     assert_eq!(judge.judge(&two[..1], SIZE).outcome, Outcome::Fail);
@@ -319,13 +319,34 @@ fn bad_recipes_name_file_place_field_and_next_step() {
 fn a_recipe_is_held_against_its_model() {
     let text = EXAMPLE.replace("\"car\"]\nmeasure", "\"cra\"]\nmeasure");
     let recipe = Recipe::parse("t", "t.toml", &text).unwrap();
-    let error = recipe.check("yolov3-tiny/1", &labels()).unwrap_err();
+    let error = recipe.check("yolov3-tiny/1", &labels(), 16384).unwrap_err();
     assert_eq!(error.field, "rules[3].classes[0]");
     assert_eq!(error.kind.code(), "recipe_unknown_class");
     assert!(error.message.contains("did you mean \"car\"?"), "{error}");
-    let error = recipe.check("other/2", &labels()).unwrap_err();
+    let error = recipe.check("other/2", &labels(), 16384).unwrap_err();
     assert_eq!((error.field.as_str(), error.kind.code()), ("model", "recipe_unknown_model"));
     assert!(error.message.contains("other/2"), "{error}");
+}
+
+#[test]
+fn a_rule_cannot_ask_for_scores_below_the_threshold() {
+    let rule = "[[rules]]\nname = \"n\"\nkind = \"count\"\nmin = 1\nmin_score = 0.2";
+    let check = |own: &str, of_model| {
+        let recipe = Recipe::parse("t", "t.toml", &format!("model = \"m/1\"\n{own}{rule}"));
+        recipe.unwrap().check("m/1", &labels(), q16(of_model))
+    };
+    check("", 0.2).unwrap();
+    check("", 0.1).unwrap();
+    check("score_threshold = 0.1\n", 0.25).unwrap();
+    for (own, of_model, line) in [("", 0.25, 6), ("score_threshold = 0.3\n", 0.1, 7)] {
+        let error = check(own, of_model).unwrap_err();
+        assert_eq!(error.at.map(|at| at.line), Some(line), "{error}");
+        assert_eq!(
+            (error.field.as_str(), error.kind.code()),
+            ("rules[0].min_score", "recipe_value")
+        );
+        assert!(error.message.contains("raise min_score"), "{error}");
+    }
 }
 
 proptest! {

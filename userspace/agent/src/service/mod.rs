@@ -115,7 +115,8 @@ impl Service {
     }
 
     fn bind(&self, recipe: Recipe) -> Result<RecipeJudge, RecipeError> {
-        RecipeJudge::new(Arc::new(recipe), &self.base.model, self.base.labels.clone())
+        let threshold = self.base.post.score_threshold;
+        RecipeJudge::new(Arc::new(recipe), &self.base.model, self.base.labels.clone(), threshold)
     }
 
     /// How the agent does.
