@@ -5,7 +5,7 @@
 //! [`STRIP`] columns so that taps and rows live in fixed arrays.
 
 use super::sample::{ONE, Tap, tap};
-use super::{Layout, PixelFormat, PreError, PreParams, colour};
+use super::{Channels, Element, Layout, PixelFormat, PreError, PreParams, Resize, Tables, colour};
 
 /// Columns of one strip.
 const STRIP: usize = 256;
@@ -18,8 +18,15 @@ struct Row {
 }
 
 /// Runs the kernel: writes the first `tensor_bytes()` of `tensor`.
-pub fn preprocess(params: &PreParams, frame: &[u8], tensor: &mut [u8]) -> Result<(), PreError> {
+pub fn preprocess(
+    params: &PreParams,
+    tables: &Tables,
+    frame: &[u8],
+    tensor: &mut [u8],
+) -> Result<(), PreError> {
     params.validate()?;
+    tables.used_by(params)?;
+    not_yet(params)?;
     let short = |buffer, have, need| PreError::Short { buffer, have, need };
     let (need, have) = (params.frame_bytes(), frame.len());
     let frame = frame.get(..need).ok_or(short("frame", have, need))?;
@@ -34,6 +41,23 @@ pub fn preprocess(params: &PreParams, frame: &[u8], tensor: &mut [u8]) -> Result
     for first in (0..width).step_by(STRIP) {
         let columns = STRIP.min(width - first);
         run_strip(params, frame, tensor, &tables, first, columns);
+    }
+    Ok(())
+}
+
+/// Refuses what the parameters can say already but this kernel cannot do yet.
+fn not_yet(params: &PreParams) -> Result<(), PreError> {
+    let known = matches!(params.frame.format, PixelFormat::Rgb8 | PixelFormat::Nv12);
+    for (known, field) in [
+        (known, "frame.format"),
+        (params.resize == Resize::Bilinear, "resize"),
+        (params.channels == Channels::Rgb, "channels"),
+        (params.element == Element::U8, "element"),
+        (params.kernel3.is_none(), "kernel3"),
+        (!params.lut, "lut"),
+        (!params.flat, "flat"),
+    ] {
+        super::params::check(known, field)?;
     }
     Ok(())
 }
@@ -92,6 +116,7 @@ fn fill_row(params: &PreParams, frame: &[u8], taps: &[Tap], number: u32, row: &m
             let chroma = &frame[plane + y / 2 * stride..][..params.frame.row_bytes()];
             across_nv12(&line[x..], &chroma[x..], taps, &mut row.channels);
         }
+        _ => {}
     }
 }
 
