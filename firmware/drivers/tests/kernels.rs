@@ -6,7 +6,8 @@ use common::{Fake, small_pre};
 use tandem_drivers::bus::Bus;
 use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PreKernel};
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
-use tandem_model::pre::PreParams;
+use tandem_model::pre::{Channels, Element, Kernel3, PixelFormat, PreParams, Resize};
+use tandem_regs::pre::CAPS;
 use tandem_regs::{gate, pre};
 
 const BASE: u32 = 0x2_0000;
@@ -60,6 +61,15 @@ fn decode(fake: &Fake) -> (PreParams, [u32; 2]) {
     params.scale = [o::SCALE_0, o::SCALE_1, o::SCALE_2].map(|at| word(at).cast_signed());
     params.offset = [o::OFFSET_0, o::OFFSET_1, o::OFFSET_2].map(|at| word(at).cast_signed());
     params.band_rows = (word(o::FORMAT) >> 16) as u8;
+    let output = word(o::OUTPUT);
+    params.element = Element::from_u8(output as u8).expect("an element");
+    params.channels = Channels::from_u8((output >> 8) as u8).expect("channels");
+    params.resize = Resize::from_u8((output >> 16) as u8).expect("a resize");
+    let pairs = [o::K0_K1, o::K2_K3, o::K4_K5, o::K6_K7, o::K8];
+    let coefficients = || pairs.iter().flat_map(|at| [word(*at) as i16, (word(*at) >> 16) as i16]);
+    let nine = |i: usize| coefficients().nth(i).expect("nine of ten");
+    params.kernel3 = (output >> 24 & 1 == 1).then(|| Kernel3(std::array::from_fn(nine)));
+    (params.lut, params.flat) = (output >> 25 & 1 == 1, output >> 26 & 1 == 1);
     (params, [word(o::FORMAT) & 0xFF, word(o::FORMAT) >> 8 & 0xFF])
 }
 
@@ -78,7 +88,7 @@ fn parameters_arrive_and_unchanged_ones_are_not_written_again() {
         kernel.configure(params).expect("supported");
         fake.writes.get() - before
     };
-    assert_eq!(configure(&params), 19);
+    assert_eq!(configure(&params), 20);
     assert_eq!(decode(&fake), (params.clone(), [0, 0]));
     assert_eq!(configure(&params), 0);
     params.crop.x += 2;
@@ -90,6 +100,48 @@ fn parameters_arrive_and_unchanged_ones_are_not_written_again() {
     fake.poke(BASE + pre::offset::CAPS, 0);
     kernel.identify().expect("identity");
     assert_eq!(kernel.configure(&params), Err(KernelError::Unsupported("RGB frames")));
+}
+
+#[test]
+fn what_a_kernel_lacks_is_named_and_what_it_has_arrives() {
+    let fake = pre_in_memory();
+    let all = pre::CAPS.reset();
+    let plain = small_pre();
+    let format = |format: PixelFormat| {
+        let mut params = plain.clone();
+        params.frame.format = format;
+        params
+    };
+    let filter = Some(Kernel3([-1, 2, -3, 4, i16::MIN, 6, -7, i16::MAX, -9]));
+    let cases = [
+        (CAPS::RGB8, "RGB frames", plain.clone()),
+        (CAPS::NV12, "NV12 frames", format(PixelFormat::Nv12)),
+        (CAPS::MONO8, "mono frames", format(PixelFormat::Mono8)),
+        (CAPS::YUYV, "YUYV frames", format(PixelFormat::Yuyv)),
+        (CAPS::BAYER8, "Bayer frames of 8 bits", format(PixelFormat::BayerGrbg8)),
+        (CAPS::BAYER16, "Bayer frames of 10 or 12 bits", format(PixelFormat::BayerBggr12)),
+        (CAPS::PLANAR, "planar tensors", plain.clone()),
+        (CAPS::AREA, "a resize by area", plain.clone().with_resize(Resize::Area)),
+        (CAPS::GREY, "grey tensors", PreParams { channels: Channels::Grey, ..plain.clone() }),
+        (CAPS::I8, "tensors of signed bytes", PreParams { element: Element::I8, ..plain.clone() }),
+        (CAPS::F16, "tensors of binary16", PreParams { element: Element::F16, ..plain.clone() }),
+        (CAPS::KERNEL3, "a 3x3 filter", PreParams { kernel3: filter, ..plain.clone() }),
+        (CAPS::LUT, "a sample lookup", PreParams { lut: true, ..plain.clone() }),
+        (CAPS::FLAT, "a flat field", PreParams { flat: true, ..plain.clone() }),
+    ];
+    for (field, what, params) in cases {
+        let mut kernel = PreKernel::new(&fake, BASE);
+        let bit = field.mask << field.shift;
+        fake.poke(BASE + pre::offset::CAPS, all & !bit);
+        kernel.identify().expect("identity");
+        assert_eq!(kernel.configure(&params), Err(KernelError::Unsupported(what)));
+        fake.poke(BASE + pre::offset::CAPS, all | bit);
+        kernel.identify().expect("identity");
+        kernel.configure(&params).expect("supported");
+        let (mut seen, [pixel, _]) = decode(&fake);
+        seen.frame.format = PixelFormat::from_u8(pixel as u8).expect("a format");
+        assert_eq!(seen, params);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tandem_drivers::dma::{DmaError, Job, LengthProbe, Plan, ProbeStep, Progress, polls};
 use tandem_drivers::kernel::{Cancel, GateDriver, Post, PostKernel};
 use tandem_model::post::{Head, HeadKind, PostParams, PostScratch, postprocess};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Resize};
+use tandem_model::pre::{Channels, Element, Frame, Layout, PixelFormat, PreParams, Rect};
 use tandem_sim::axi_dma::DmaConfig;
 use tandem_sim::fault::{Fault, FaultLane};
 use tandem_sim::irq;
@@ -19,18 +19,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_pre_job_gives_the_models_tensor(
-        nv12: bool, planar: bool, (w, h) in (2..50u16, 2..50u16), cut: [u16; 4],
+        format in prop::sample::select(&PixelFormat::ALL), planar: bool, grey: bool,
+        element in prop::sample::select(&[Element::U8, Element::I8, Element::F16]), (w, h) in (2..50u16, 2..50u16), cut: [u16; 4],
         (tw, th) in (1..60u16, 1..60u16),
     ) {
-        let (format, pixel) = if nv12 { (PixelFormat::Nv12, 1) } else { (PixelFormat::Rgb8, 3) };
-        let frame = Frame { format, width: 2 * w, height: 2 * h, stride: 2 * u32::from(w) * pixel + 8 };
+        let packed = Frame::packed(format, 2 * w, 2 * h);
+        let frame = Frame { stride: packed.stride + 8, ..packed };
         let (x, y) = (cut[0] % w, cut[1] % h);
         let (cw, ch) = (1 + cut[2] % (w - x), 1 + cut[3] % (h - y));
         let crop = Rect { x: 2 * x, y: 2 * y, w: 2 * cw, h: 2 * ch };
         let layout = if planar { Layout::Planar } else { Layout::Interleaved };
-        let params = PreParams::letterbox(frame, crop, tw, th, [114; 3], layout)
-            .expect("valid")
-            .with_resize(Resize::Bilinear);
+        let channels = if grey { Channels::Grey } else { Channels::Rgb };
+        let params = PreParams::letterbox(frame, crop, tw, th, [114; 3], layout).expect("valid");
+        let params = PreParams { channels, element, ..params };
         let bus = SimBus::new(DmaConfig::default());
         let bytes = noise(params.frame_bytes());
         bus.put(INPUT, &bytes);

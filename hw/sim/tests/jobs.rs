@@ -4,7 +4,10 @@ mod common;
 
 use common::*;
 use tandem_model::post::{Head, HeadKind, PostParams, PostScratch, postprocess, read_result};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Tables, preprocess};
+use tandem_model::pre::{
+    Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize, Tables,
+    preprocess,
+};
 use tandem_regs::pre::offset;
 use tandem_sim::{Sim, UNMAPPED, irq};
 
@@ -67,6 +70,51 @@ fn a_pre_job_gives_the_models_tensor() {
         }
     }
     assert_eq!(sim.unmapped_accesses(), 0);
+}
+
+#[test]
+fn every_format_element_and_option_gives_the_models_tensor() {
+    let mut sim = board();
+    let mut job = 0;
+    for format in PixelFormat::ALL {
+        let frame = Frame { stride: 256, ..Frame::packed(format, 64, 48) };
+        let crop = Rect { x: 10, y: 6, w: 38, h: 30 };
+        let plain = PreParams::letterbox(frame, crop, 20, 22, [1, 2, 3], Layout::Planar).unwrap();
+        let filter = Some(Kernel3([-20, 0, 20, -40, 256, 40, -20, 0, 20]));
+        let scale = [1 << 16; 3];
+        let cases = [
+            plain.clone().with_resize(Resize::Bilinear),
+            plain.clone().with_resize(Resize::Area),
+            PreParams { element: Element::I8, offset: [-128 << 16; 3], ..plain.clone() },
+            PreParams {
+                element: Element::F16,
+                scale,
+                layout: Layout::Interleaved,
+                ..plain.clone()
+            },
+            PreParams { channels: Channels::Grey, kernel3: filter, ..plain },
+        ];
+        for params in cases {
+            job += 1;
+            check_pre(&mut sim, &params, job);
+        }
+    }
+    assert_eq!(sim.unmapped_accesses(), 0);
+}
+
+#[test]
+fn tables_that_the_kernel_does_not_have_are_refused() {
+    let frame = Frame::rgb8(32, 32);
+    let plain = PreParams::letterbox(frame, frame.full(), 16, 16, [0; 3], Layout::Planar).unwrap();
+    for (job, lut) in (1..).zip([true, false]) {
+        let mut sim = board();
+        let params = PreParams { lut, flat: !lut, ..plain.clone() };
+        write_pre(&mut sim, &params);
+        arm_pre(&mut sim, &params);
+        start(&mut sim, MAP.pre, job);
+        sim.advance(sim.now());
+        assert_eq!(done_and_status(&mut sim, MAP.pre), (job, 1));
+    }
 }
 
 fn head(kind: HeadKind, grid: (u16, u16), stride: u16, at: u32) -> Head {

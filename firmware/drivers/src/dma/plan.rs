@@ -8,7 +8,6 @@ use tandem_model::pre::{PixelFormat, PreParams};
 
 use super::error::Direction;
 use super::limits::{Limits, MAX_PACKETS, PlanError};
-use crate::kernel::Pre;
 
 /// What one descriptor moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,6 @@ impl Plan {
     /// Parameters out of range, or a frame that reaches over the end of the address space.
     pub fn pre_input(params: &PreParams, frame: u32) -> Result<Self, PlanError> {
         params.validate()?;
-        Pre::has_registers_for(params)?;
         let (shape, crop) = (params.frame, params.crop);
         reach(frame, params.frame_bytes() as u64)?;
         let stride = shape.stride;

@@ -1,35 +1,49 @@
 //! `pre`: its parameters in its registers.
 
-use tandem_model::pre::{Channels, Element, Layout, PixelFormat, PreError, PreParams, Resize};
-use tandem_regs::pre::{self, CAPS, FORMAT, PAD, POSITION, SIZE};
+use tandem_model::pre::{Channels, Element, Layout, PixelFormat, PreParams, Resize};
+use tandem_regs::pre::{self, CAPS, COEFFICIENTS, FORMAT, OUTPUT, PAD, POSITION, SIZE};
+use tock_registers::fields::Field;
 
 use super::KernelError;
 use super::job::{KernelKind, Words};
 
+/// A bit of CAPS, and what a kernel without it lacks.
+type Need = (Field<u32, CAPS::Register>, &'static str);
+
+/// What the kernel must be able to do for these parameters.
+fn needs(params: &PreParams) -> [Option<Need>; 8] {
+    let format = match params.frame.format {
+        PixelFormat::Rgb8 => (CAPS::RGB8, "RGB frames"),
+        PixelFormat::Nv12 => (CAPS::NV12, "NV12 frames"),
+        PixelFormat::Mono8 => (CAPS::MONO8, "mono frames"),
+        PixelFormat::Yuyv => (CAPS::YUYV, "YUYV frames"),
+        bayer if bayer.bits() == 8 => (CAPS::BAYER8, "Bayer frames of 8 bits"),
+        _ => (CAPS::BAYER16, "Bayer frames of 10 or 12 bits"),
+    };
+    let layout = match params.layout {
+        Layout::Planar => (CAPS::PLANAR, "planar tensors"),
+        Layout::Interleaved => (CAPS::INTERLEAVED, "interleaved tensors"),
+    };
+    let element = match params.element {
+        Element::U8 => None,
+        Element::I8 => Some((CAPS::I8, "tensors of signed bytes")),
+        Element::F16 => Some((CAPS::F16, "tensors of binary16")),
+    };
+    [
+        Some(format),
+        Some(layout),
+        element,
+        (params.resize == Resize::Area).then_some((CAPS::AREA, "a resize by area")),
+        (params.channels == Channels::Grey).then_some((CAPS::GREY, "grey tensors")),
+        params.kernel3.is_some().then_some((CAPS::KERNEL3, "a 3x3 filter")),
+        params.lut.then_some((CAPS::LUT, "a sample lookup")),
+        params.flat.then_some((CAPS::FLAT, "a flat field")),
+    ]
+}
+
 /// The preprocess kernel's map and parameters.
 #[derive(Clone, Copy, Debug)]
 pub enum Pre {}
-
-impl Pre {
-    /// Refuses what the model can do and the register map cannot say.
-    ///
-    /// # Errors
-    /// [`PreError::Range`] with the field.
-    pub fn has_registers_for(params: &PreParams) -> Result<(), PreError> {
-        let format = matches!(params.frame.format, PixelFormat::Rgb8 | PixelFormat::Nv12);
-        let fields = [
-            (format, "frame.format"),
-            (params.resize == Resize::Bilinear, "resize"),
-            (params.channels == Channels::Rgb, "channels"),
-            (params.element == Element::U8, "element"),
-            (params.kernel3.is_none(), "kernel3"),
-            (!params.lut, "lut"),
-            (!params.flat, "flat"),
-        ];
-        let refused = fields.iter().find(|(fits, _)| !fits);
-        refused.map_or(Ok(()), |(_, field)| Err(PreError::Range(field)))
-    }
-}
 
 impl KernelKind for Pre {
     type Params = PreParams;
@@ -37,19 +51,7 @@ impl KernelKind for Pre {
     const MAP_HASH: u32 = pre::MAP_HASH;
 
     fn supports(caps: u32, params: &PreParams) -> Result<(), KernelError> {
-        if let Err(PreError::Range(field)) = Self::has_registers_for(params) {
-            return Err(KernelError::Unsupported(field));
-        }
-        let format = match params.frame.format {
-            PixelFormat::Rgb8 => (CAPS::RGB8, "RGB frames"),
-            PixelFormat::Nv12 => (CAPS::NV12, "NV12 frames"),
-            _ => return Err(KernelError::Unsupported("frames of this format")),
-        };
-        let layout = match params.layout {
-            Layout::Planar => (CAPS::PLANAR, "planar tensors"),
-            Layout::Interleaved => (CAPS::INTERLEAVED, "interleaved tensors"),
-        };
-        for (field, what) in [format, layout] {
+        for (field, what) in needs(params).into_iter().flatten() {
             if !field.is_set(caps) {
                 return Err(KernelError::Unsupported(what));
             }
@@ -91,6 +93,24 @@ impl KernelKind for Pre {
         let offsets = [pre::OFFSET_0, pre::OFFSET_1, pre::OFFSET_2];
         for (reg, value) in offsets.into_iter().zip(params.offset) {
             words.put_word(reg, value.cast_unsigned());
+        }
+        let bit = |on: bool| u32::from(on);
+        words.put(
+            pre::OUTPUT,
+            OUTPUT::ELEMENT.val(params.element as u32)
+                + OUTPUT::CHANNELS.val(params.channels as u32)
+                + OUTPUT::RESIZE.val(params.resize as u32)
+                + OUTPUT::KERNEL3_EN.val(bit(params.kernel3.is_some()))
+                + OUTPUT::LUT_EN.val(bit(params.lut))
+                + OUTPUT::FLAT_EN.val(bit(params.flat)),
+        );
+        // Without a filter its coefficients do not matter.
+        let Some(kernel) = params.kernel3 else { return };
+        let pairs = [pre::K0_K1, pre::K2_K3, pre::K4_K5, pre::K6_K7, pre::K8];
+        let word = |c: i16| u32::from(c.cast_unsigned());
+        for (reg, pair) in pairs.into_iter().zip(kernel.0.chunks(2)) {
+            let high = pair.get(1).map_or(0, |c| word(*c));
+            words.put(reg, COEFFICIENTS::LOW.val(word(pair[0])) + COEFFICIENTS::HIGH.val(high));
         }
     }
 }

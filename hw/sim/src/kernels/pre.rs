@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use tandem_model::pre::{
-    Channels, Element, Frame, Layout, PixelFormat, PreParams, Rect, Resize, Tables, packets,
-    preprocess,
+    Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize, Tables,
+    packets, preprocess,
 };
 use tandem_regs::pre as map;
 use tandem_regs::pre::offset;
@@ -26,23 +26,18 @@ fn rect(position: u32, size: u32) -> Rect {
     Rect { x, y, w, h }
 }
 
-/// The formats of the register map; the model knows more.
-fn pixel_format(value: u32) -> Option<PixelFormat> {
-    let format = PixelFormat::from_u8(value as u8)?;
-    matches!(format, PixelFormat::Rgb8 | PixelFormat::Nv12).then_some(format)
-}
-
-/// The parameters in the registers, as written; `None` for a format or layout that does not exist.
+/// The parameters in the registers, as written; `None` for a format, layout and so
+/// on that does not exist.
 pub fn decode(params: &ParamFile) -> Option<PreParams> {
     let word = |at: u32| params.get(at);
     let wide = |low: u32, high: u32| u64::from(word(high)) << 32 | u64::from(word(low));
-    let format = word(offset::FORMAT);
+    let (format, output) = (word(offset::FORMAT), word(offset::OUTPUT));
     let (width, height) = halves(word(offset::FRAME_SIZE));
     let (tensor_width, tensor_height) = halves(word(offset::TENSOR_SIZE));
     let pad = word(offset::PAD);
     Some(PreParams {
         frame: Frame {
-            format: pixel_format(map::FORMAT::PIXEL.read(format))?,
+            format: PixelFormat::from_u8(map::FORMAT::PIXEL.read(format) as u8)?,
             width,
             height,
             stride: word(offset::FRAME_STRIDE),
@@ -58,13 +53,18 @@ pub fn decode(params: &ParamFile) -> Option<PreParams> {
         offset: [offset::OFFSET_0, offset::OFFSET_1, offset::OFFSET_2].map(|at| word(at) as i32),
         layout: Layout::from_u8(map::FORMAT::LAYOUT.read(format) as u8)?,
         band_rows: map::FORMAT::BAND_ROWS.read(format) as u8,
-        resize: Resize::Bilinear,
-        channels: Channels::Rgb,
-        element: Element::U8,
-        kernel3: None,
-        lut: false,
-        flat: false,
+        resize: Resize::from_u8(map::OUTPUT::RESIZE.read(output) as u8)?,
+        channels: Channels::from_u8(map::OUTPUT::CHANNELS.read(output) as u8)?,
+        element: Element::from_u8(map::OUTPUT::ELEMENT.read(output) as u8)?,
+        kernel3: map::OUTPUT::KERNEL3_EN.is_set(output).then(|| coefficients(params)),
+        lut: map::OUTPUT::LUT_EN.is_set(output),
+        flat: map::OUTPUT::FLAT_EN.is_set(output),
     })
+}
+
+fn coefficients(params: &ParamFile) -> Kernel3 {
+    let at = [offset::K0_K1, offset::K2_K3, offset::K4_K5, offset::K6_K7, offset::K8];
+    Kernel3(std::array::from_fn(|i| (params.get(at[i / 2]) >> (16 * (i % 2))) as i16))
 }
 
 /// The same job on a frame that is the crop and nothing else: what the stream carries.
@@ -88,7 +88,8 @@ impl Core for PreCore {
     fn param_mask(&self, at: u32) -> u32 {
         match at {
             offset::FORMAT | offset::PAD => 0x00FF_FFFF,
-            offset::FRAME_SIZE..=offset::OFFSET_2 if at.is_multiple_of(4) => u32::MAX,
+            offset::OUTPUT => 0x07FF_FFFF,
+            offset::FRAME_SIZE..=offset::K8 if at.is_multiple_of(4) => u32::MAX,
             _ => 0,
         }
     }
@@ -96,6 +97,10 @@ impl Core for PreCore {
     fn configure(&mut self, params: &ParamFile) -> Result<(), Status> {
         let params = decode(params).ok_or(Status::Refused)?;
         params.validate().map_err(|_| Status::Refused)?;
+        // CAPS says that there are no tables.
+        if params.lut || params.flat {
+            return Err(Status::Refused);
+        }
         let params = on_stream(params);
         params.validate().map_err(|_| Status::Refused)?;
         let order = match params.frame.format {

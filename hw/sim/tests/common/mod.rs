@@ -111,7 +111,19 @@ pub fn write_pre(sim: &mut Sim, params: &PreParams) {
         (at::OFFSET_1, p.offset[1] as u32),
         (at::OFFSET_2, p.offset[2] as u32),
     ];
-    for (offset, value) in words {
+    let flags = [p.kernel3.is_some(), p.lut, p.flat].map(u32::from);
+    let output = p.element as u32 | (p.channels as u32) << 8 | (p.resize as u32) << 16;
+    let output = output | flags[0] << 24 | flags[1] << 25 | flags[2] << 26;
+    let k = p.kernel3.map_or([0; 9], |kernel| kernel.0).map(i16::cast_unsigned);
+    let filter = [
+        (at::OUTPUT, output),
+        (at::K0_K1, pair(k[0], k[1])),
+        (at::K2_K3, pair(k[2], k[3])),
+        (at::K4_K5, pair(k[4], k[5])),
+        (at::K6_K7, pair(k[6], k[7])),
+        (at::K8, pair(k[8], 0)),
+    ];
+    for (offset, value) in words.into_iter().chain(filter) {
         sim.write32(MAP.pre + offset, value);
         assert_eq!(sim.read32(MAP.pre + offset), value);
     }
@@ -195,6 +207,9 @@ fn input_rows(params: &PreParams) -> Vec<(u32, u32)> {
                 [row(2 * pair), row(2 * pair + 1), chroma].map(|at| (at + x, w))
             })
             .collect(),
-        _ => (y..y + h).map(|line| (row(line) + 3 * x, 3 * w)).collect(),
+        format => {
+            let pixel = format.pixel_bytes() as u32;
+            (y..y + h).map(|line| (row(line) + pixel * x, pixel * w)).collect()
+        }
     }
 }
