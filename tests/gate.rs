@@ -35,16 +35,7 @@ fn of_outcome(outcome: Outcome) -> (Picture, Expected) {
 impl Line {
     fn new(what: &str) -> Self {
         let mut world = World::up(what, 1, small::policy(LEAST), Some((DELAY, PULSE)));
-        // The delay is set by a message: it has arrived when a later one was answered.
-        let ping = world.agent.ping();
-        let mut ping = Some(ping);
-        world.until("the gate is set", |_| match ping.take().map(Ticket::try_take) {
-            Some(Err(back)) => {
-                ping = Some(back);
-                false
-            }
-            _ => true,
-        });
+        world.until("the line is ready", |world| world.line().ready());
         Self { world, good: of_outcome(Outcome::Pass), bad: of_outcome(Outcome::Fail) }
     }
 
@@ -212,8 +203,8 @@ fn parts_are_sorted_on_threads_too() {
     // A busy test machine has this long for three verdicts.
     config.gate = Some((5_000 * MS, PULSE));
     let site = Site::start(config, small::policy(LEAST), Box::new(Small));
-    site.agent.ping().wait(tandem_tests::threaded::LONG).unwrap().unwrap();
     let line = site.agent.line().expect("a virtual board has a line");
+    site.until("the line is ready", |_| line.ready());
     let parts = [Outcome::Pass, Outcome::Fail, Outcome::Pass].map(|outcome| {
         let tag = line.trigger().expect("room for a part");
         (tag, outcome)

@@ -211,8 +211,12 @@ fn the_gate_captures_and_cancels() {
     let bus = SimBus::new(DmaConfig::default());
     let mut gate = GateDriver::new(&bus, MAP.gate);
     gate.identify().expect("identity");
-    let epoch = gate.reset(true).expect("reset");
+    let epoch = 9;
+    assert_eq!(gate.epoch(), 0);
+    gate.reset(epoch, true).expect("reset");
+    assert_eq!(gate.epoch(), epoch);
     let delay = 6_000_000_000; // More than 32 bits of nanoseconds.
+    assert!(!gate.line_ready());
     gate.configure(delay, 1000);
     let tags: Vec<_> =
         (1..=3).map(|i| bus.0.borrow_mut().trigger(i * 5_000_000_000).expect("room")).collect();
@@ -235,5 +239,15 @@ fn the_gate_captures_and_cancels() {
     assert_eq!(rejected, [true, true, false]);
     let counters = gate.counters();
     assert_eq!((counters.rejected, counters.passed, counters.cancelled), (2, 1, 1));
-    assert_eq!(counters.wrong_epoch, 1);
+    assert_eq!((counters.wrong_epoch, counters.unready), (1, 0));
+    // The logic is loaded anew: the driver begins the next epoch and counts from 0 again.
+    bus.0.borrow_mut().reset_pl(60_000_000_000);
+    assert_eq!((gate.epoch(), gate.counters()), (0, Default::default()));
+    gate.begin_epoch(epoch + 1, true);
+    gate.configure(delay, 1000);
+    let tag = bus.0.borrow_mut().trigger(61_000_000_000).expect("room");
+    assert_eq!(tag, tags[0], "only the epoch tells the two apart");
+    assert_eq!(gate.next_trigger().map(|trigger| trigger.number), Some(1));
+    assert_eq!(gate.cancel(tag, epoch), Cancel::WrongEpoch);
+    assert_eq!(gate.cancel(tag, epoch + 1), Cancel::Cancelled);
 }

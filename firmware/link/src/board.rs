@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use tandem_model::gate::Passage;
+use tandem_model::gate::{Counters, Passage};
 use thiserror::Error;
 
 use crate::{memory::SharedMemory, message::Nanos, slot::SlotInit};
@@ -136,16 +136,25 @@ pub trait FaultPort: Send + Sync {
     /// Freezes the core (it executes nothing, and looks as if it ran), or lets it go on.
     fn freeze_core(&self, frozen: bool);
 
+    /// Loads the programmable logic anew under whatever runs: what its flip-flops held is gone.
+    fn reset_logic(&self);
+
     /// Kills the core at its `k`-th bus access from now (0: at the next one).
     fn kill_core_at(&self, k: u64);
 }
 
 /// The line of parts in front of the gate of a virtual board.
 pub trait LinePort: Send + Sync {
-    /// A part passes the trigger now; its tag, or `None` if the gate has no room for it (then the
-    /// part is rejected).
+    /// A part passes the trigger now; its tag, or `None` if the gate has no room for it or is not
+    /// armed (then the part is rejected).
     fn trigger(&self) -> Option<u32>;
+
+    /// The gate's line-ready signal: a part that comes now gets a tag. A line feeds on it.
+    fn ready(&self) -> bool;
 
     /// What became of the parts that reached the reject position since the last call, oldest first.
     fn drain_passages(&self) -> Vec<Passage>;
+
+    /// What the gate has counted since its logic was loaded or it was reset.
+    fn counters(&self) -> Counters;
 }

@@ -121,6 +121,8 @@ pub enum JobStatus {
     BadJob = 8,
     /// The DMA reported an internal error (a descriptor that makes no sense).
     DmaInternalError = 9,
+    /// The programmable logic was loaded anew under the job: [`Event::LogicReset`] counts it.
+    LogicReset = 10,
 }
 
 /// When each step of a job on its lane happened.
@@ -141,6 +143,8 @@ pub enum Event {
     LostInterrupt(Lane),
     /// A message that does not decode; dropped.
     BadMessage,
+    /// The programmable logic was loaded anew under the running firmware.
+    LogicReset,
 }
 
 /// From the R5F.

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::{
     config::PipelineConfig,
     context::until,
+    gate::gate_epoch,
     kind::LaneKind,
     lane::{RESET_TIME, SHORT, Unit},
     platform::Platform,
@@ -83,10 +84,14 @@ pub async fn boot<'a, P: Platform>(
     post.kernel.release_reset(false);
     let mut gate = GateDriver::new(bus, config.gate);
     gate.identify().map_err(BootError::Gate)?;
-    // Parts may be under way: the gate is not reset, and what it captured meanwhile is forwarded.
+    // Parts may be under way: the gate is not reset, and what it captured meanwhile is forwarded. It
+    // has no epoch yet if the logic was loaded since the last life.
     bus.write32(config.gate + CTRL.offset(), GATE_CTRL::IRQ_EN::SET.value);
     let mut link = attach(platform, config).await?;
     let epoch = link.announce(proposal);
+    if gate.epoch() == 0 {
+        gate.begin_epoch(gate_epoch(epoch, 0), true);
+    }
     platform.ring_agent();
     let bits = [pre.limits.length_bits, post.limits.length_bits];
     defmt::info!("epoch {=u32}, DMA length bits {=[u8; 2]}", epoch, bits);

@@ -54,6 +54,10 @@ pub struct Context<'a, P: Platform> {
     pub gate: RefCell<GateDriver<&'a P::Bus>>,
     pub pre: LaneShare<Pre>,
     pub post: LaneShare<Post>,
+    /// Delay and pulse as the agent last set them in this session.
+    pub gate_settings: Cell<Option<(Nanos, Nanos)>>,
+    /// Loads of the programmable logic that this session saw.
+    pub logic_resets: Cell<u8>,
     pub outbox: RefCell<Outbox>,
     /// The link is damaged or the agent is another one: the session ends at the next turn.
     pub broken: Cell<bool>,
@@ -73,6 +77,8 @@ impl<'a, P: Platform> Context<'a, P> {
             gate: RefCell::new(gate),
             pre: LaneShare::new(),
             post: LaneShare::new(),
+            gate_settings: Cell::new(None),
+            logic_resets: Cell::new(0),
             outbox: RefCell::new(Outbox::new()),
             broken: Cell::new(false),
         }

@@ -4,7 +4,7 @@
 use core::{future::poll_fn, task::Poll};
 
 use tandem_drivers::kernel::Cancel;
-use tandem_link::message::{FromPeer, Nanos};
+use tandem_link::message::{Event, FromPeer, Nanos};
 
 use crate::{
     context::Context,
@@ -18,6 +18,7 @@ pub async fn run<P: Platform>(context: &Context<'_, P>) {
     poll_fn(|_| {
         let now = context.platform.now();
         if context.platform.irq_lines() & irq::GATE != 0 || now >= next {
+            revive(context);
             forward(context);
             next = now.saturating_add(context.config.poll_period);
         }
@@ -25,6 +26,30 @@ pub async fn run<P: Platform>(context: &Context<'_, P>) {
         Poll::<()>::Pending
     })
     .await;
+}
+
+/// The epoch to begin in a gate that has none, in the firmware's `epoch`, after so many loads of the
+/// logic: no other for a long time, and never 0.
+pub fn gate_epoch(epoch: u32, loads: u8) -> u32 {
+    (epoch << 8 | u32::from(loads)).max(1)
+}
+
+/// Looks whether the programmable logic was loaded anew under this session. Its gate has forgotten
+/// epoch and settings then, and rejects everything until it has them again.
+pub fn revive<P: Platform>(context: &Context<'_, P>) {
+    let mut gate = context.gate.borrow_mut();
+    if gate.epoch() != 0 {
+        return;
+    }
+    let loads = context.logic_resets.get().wrapping_add(1);
+    context.logic_resets.set(loads);
+    gate.begin_epoch(gate_epoch(context.link.borrow().epoch(), loads), true);
+    if let Some((delay, pulse)) = context.gate_settings.get() {
+        gate.configure(delay, pulse);
+    }
+    drop(gate);
+    defmt::warn!("programmable logic was loaded anew");
+    context.tell(FromPeer::Event(Event::LogicReset));
 }
 
 fn forward<P: Platform>(context: &Context<'_, P>) {
@@ -53,6 +78,7 @@ pub fn cancel<P: Platform>(context: &Context<'_, P>, tag: u32, gate_epoch: u32) 
 
 /// Sets delay and pulse for triggers from now on.
 pub fn configure<P: Platform>(context: &Context<'_, P>, delay: Nanos, pulse: Nanos) {
+    context.gate_settings.set(Some((delay, pulse)));
     context.gate.borrow().configure(delay, pulse);
     defmt::info!("gate: delay {=u64} ns, pulse {=u64} ns", delay, pulse);
 }

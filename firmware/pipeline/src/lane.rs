@@ -14,6 +14,7 @@ use tandem_link::{
 
 use crate::{
     context::{Context, LaneShare, until},
+    gate,
     kind::{Job, LaneKind},
     link::{Ended, answer},
     platform::Platform,
@@ -67,7 +68,13 @@ pub async fn run<P: Platform, K: LaneKind>(
         let job = next(share).await;
         let ended = Ended { id: job.id, slots: [job.input, job.output], received: job.received };
         match prepare(context, &mut unit, &job) {
-            Err(status) => answer(context, &ended, status, None, 0),
+            Err(status) => {
+                if status == JobStatus::LogicReset {
+                    gate::revive(context);
+                    recover(context, share, &mut unit).await;
+                }
+                answer(context, &ended, status, None, 0);
+            }
             Ok(ready) => {
                 let started = context.platform.now();
                 let (status, written) =
@@ -91,7 +98,7 @@ async fn next<K: LaneKind>(share: &LaneShare<K>) -> Job<K> {
     .await
 }
 
-/// Everything that can be refused without touching a register.
+/// Everything that can be refused without touching a register, and then the parameters.
 fn prepare<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     unit: &mut Unit<&P::Bus, K>,
@@ -124,6 +131,9 @@ fn prepare<P: Platform, K: LaneKind>(
     let chain = |cache: &mut ChainCache<CHAINS>, plan| cache.prepare(&bus, plan, unit.limits);
     let input = chain(&mut unit.inputs, input).map_err(|_| JobStatus::BadJob)?;
     let output = chain(&mut unit.outputs, output).map_err(|_| JobStatus::BadJob)?;
+    if unit.kernel.started() != unit.number {
+        return Err(JobStatus::LogicReset);
+    }
     unit.kernel.configure(&job.params).map_err(|_| JobStatus::KernelRefused)?;
     unit.number = unit.number.wrapping_add(1).max(1);
     Ok(Ready { chains: engine::Job { input, output }, number: unit.number, bytes })
@@ -156,8 +166,13 @@ async fn execute<P: Platform, K: LaneKind>(
             (JobStatus::Ok, written)
         }
         Err(failure) => {
-            let chains = [&ready.chains.input, &ready.chains.output];
-            let status = verdict::status(&context.platform.bus(), chains, failure);
+            let status = if unit.kernel.started() == ready.number {
+                let chains = [&ready.chains.input, &ready.chains.output];
+                verdict::status(&context.platform.bus(), chains, failure)
+            } else {
+                gate::revive(context);
+                JobStatus::LogicReset
+            };
             let status_number = status as u8;
             defmt::warn!(
                 "{=str}: job {=u32} ends with status {=u8}",
@@ -243,6 +258,9 @@ async fn moved<P: Platform, K: LaneKind>(
                 return Poll::Ready(Ok(!raised || platform.irq_lines() & K::END != 0));
             }
             Ok(Progress::Running) => {}
+        }
+        if unit.kernel.started() != ready.number {
+            return Poll::Ready(Err(Failure::Hung));
         }
         if let Some(failure) = stalled(&unit.kernel, ready, &mut kernel_ended, now, period) {
             return Poll::Ready(Err(failure));

@@ -4,7 +4,7 @@ mod common;
 
 use common::{FOREVER, MS, World, small_post, small_pre};
 use proptest::prelude::*;
-use tandem_link::message::{Event, FromPeer, JobStatus, Lane};
+use tandem_link::message::{Event, FromPeer, JobStatus, Lane, ToPeer};
 use tandem_sim::fault::{Fault, FaultLane};
 
 const LANES: [(FaultLane, Lane); 2] = [(FaultLane::Pre, Lane::Pre), (FaultLane::Post, Lane::Post)];
@@ -90,6 +90,77 @@ fn every_bit_that_software_writes_is_found_when_it_flips() {
         }
     }
     healthy(&mut world);
+}
+
+fn load_logic(world: &mut World) {
+    let now = world.now();
+    world.machine.sim.borrow_mut().reset_pl(now);
+}
+
+#[test]
+fn a_load_of_the_logic_is_one_event_and_fails_only_the_jobs_that_it_hits() {
+    let mut world = World::linked();
+    world.machine.sim.borrow_mut().set_latency(5 * MS, 5 * MS);
+    let (pre, ..) = world.send_pre(&small_pre(), FOREVER);
+    let (post, ..) = world.send_post(&small_post(), FOREVER);
+    world.turn(0);
+    load_logic(&mut world);
+    let before = world.now();
+    assert_eq!([pre, post].map(|id| world.done(id).status), [JobStatus::LogicReset; 2]);
+    assert!(world.now() - before <= 2 * common::CONFIG.poll_period, "{}", world.now() - before);
+    let event = FromPeer::Event(Event::LogicReset);
+    assert_eq!(world.inbox.drain(..).collect::<Vec<_>>(), [event]);
+    world.machine.sim.borrow_mut().set_latency(0, 0);
+    healthy(&mut world);
+}
+
+#[test]
+fn a_load_of_the_logic_between_jobs_is_found_before_parameters_are_trusted() {
+    // At once, and after the timed poll has seen it.
+    for wait in [0, 10 * MS] {
+        let mut world = World::linked();
+        healthy(&mut world);
+        load_logic(&mut world);
+        world.run_for(wait);
+        for lane in [FaultLane::Pre, FaultLane::Post] {
+            assert_eq!(run(&mut world, lane), JobStatus::LogicReset, "{wait}");
+        }
+        let event = FromPeer::Event(Event::LogicReset);
+        assert_eq!(world.inbox.drain(..).collect::<Vec<_>>(), [event]);
+        healthy(&mut world);
+    }
+}
+
+#[test]
+fn a_gate_that_was_loaded_anew_gets_another_epoch_and_its_settings_back() {
+    let mut world = World::linked();
+    world.send(&ToPeer::ConfigureGate { delay: 30 * MS, pulse: MS });
+    let mut seen = Vec::new();
+    for load in 0..3 {
+        if load > 0 {
+            load_logic(&mut world);
+        }
+        world.run_until(|world| world.machine.sim.borrow().line_ready());
+        world.inbox.clear();
+        let now = world.now();
+        let tag = world.machine.sim.borrow_mut().trigger(now).expect("ready");
+        world.turn(0);
+        let Some(FromPeer::Triggered { tag: told, gate_epoch, due, .. }) = world.inbox.pop_front()
+        else {
+            panic!("a trigger is told")
+        };
+        assert_eq!((told, due), (tag, now + 30 * MS));
+        // The tags are the same in each epoch; cancels for the parts of earlier ones hit nothing.
+        for (tag, gate_epoch) in &seen {
+            world.send(&ToPeer::CancelReject { tag: *tag, gate_epoch: *gate_epoch });
+        }
+        world.run_for(40 * MS);
+        let passages = world.machine.sim.borrow_mut().drain_passages();
+        assert!(passages.len() == 1 && passages[0].rejected, "{passages:?}");
+        seen.push((tag, gate_epoch));
+    }
+    assert!(seen.iter().all(|(tag, _)| *tag == seen[0].0));
+    assert_eq!(world.machine.sim.borrow().gate_counters().wrong_epoch, 2);
 }
 
 proptest! {

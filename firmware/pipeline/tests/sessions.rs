@@ -179,7 +179,7 @@ fn only_a_cancel_in_time_under_the_right_tag_and_epoch_lets_a_part_pass() {
 fn triggers_while_the_core_is_away_are_forwarded_when_it_is_back() {
     let mut world = World::linked();
     world.send(&ToPeer::ConfigureGate { delay: 30 * MS, pulse: MS });
-    world.turn(0);
+    world.run_for(2 * MS);
     world.stop_core();
     let tag = world.machine.sim.borrow_mut().trigger(world.now()).expect("room");
     world.start_core(CONFIG);
@@ -193,4 +193,16 @@ fn triggers_while_the_core_is_away_are_forwarded_when_it_is_back() {
     world.run_for(40 * MS);
     let passages = world.machine.sim.borrow_mut().drain_passages();
     assert!(!passages[0].rejected, "the gate was not reset: a verdict still counts");
+}
+
+#[test]
+fn a_gate_that_was_never_configured_rejects_every_part() {
+    let mut world = World::linked();
+    let now = world.now();
+    assert_eq!(world.machine.sim.borrow_mut().trigger(now), None);
+    world.run_for(20 * MS);
+    assert!(world.inbox.is_empty(), "a part without a tag is not told");
+    let sim = world.machine.sim.borrow();
+    assert!(sim.reject_line() && !sim.line_ready());
+    assert_eq!(sim.gate_counters().unready, 1);
 }

@@ -66,10 +66,13 @@ pub struct Counters {
     pub cancelled: u32,
     /// Cancels that came too late.
     pub late: u32,
-    /// Cancels under another epoch.
+    /// Cancels under another epoch, or while there was none.
     pub wrong_epoch: u32,
     /// Cancels with a tag never given.
     pub unknown: u32,
     /// Triggers without a tag because the table was full: parts rejected untracked.
     pub overrun: u32,
+    /// Triggers without a tag because the gate was not armed, or the line was still held for parts
+    /// from before: rejected untracked.
+    pub unready: u32,
 }

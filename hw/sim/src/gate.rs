@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use tandem_model::gate::{DEPTH, Gate, Part, Passage};
+use tandem_model::gate::{Counters, DEPTH, Gate, Part, Passage};
 use tandem_regs::gate as map;
 use tandem_regs::gate::{CANCEL_RESULT, GATE_CTRL, MAP_HASH, STATUS, offset};
 
@@ -25,6 +25,8 @@ pub struct GateBlock {
     cancel_go: u32,
     cancel_result: u32,
     passages: VecDeque<Passage>,
+    /// Time of the last call that brought one.
+    now: u64,
 }
 
 /// A 64-bit parameter: the low word waits until the high word is written.
@@ -35,8 +37,12 @@ struct Pair {
 }
 
 impl Pair {
+    /// 0 is not taken.
     fn write_high(&mut self, high: u32) {
-        self.value = u64::from(high) << 32 | u64::from(self.staged);
+        match u64::from(high) << 32 | u64::from(self.staged) {
+            0 => {}
+            value => self.value = value,
+        }
     }
 }
 
@@ -48,10 +54,10 @@ fn keep(passages: &mut VecDeque<Passage>, passage: Passage) {
 }
 
 impl GateBlock {
-    /// A gate after power-up, in epoch 1.
+    /// A gate after power-up: it holds the line until it is seeded and configured.
     pub fn new() -> Self {
         Self {
-            gate: Gate::new(1),
+            gate: Gate::new(),
             control: 0,
             heartbeat: 0,
             delay: Pair::default(),
@@ -64,11 +70,13 @@ impl GateBlock {
             cancel_go: 0,
             cancel_result: 0,
             passages: VecDeque::new(),
+            now: 0,
         }
     }
 
     /// Everything that is due by `now` happens.
     pub fn advance(&mut self, now: u64) {
+        self.now = now;
         let passages = &mut self.passages;
         self.gate.advance(now, |passage| keep(passages, passage));
     }
@@ -82,9 +90,6 @@ impl GateBlock {
     pub fn trigger(&mut self, now: u64) -> Option<u32> {
         self.advance(now);
         let tag = self.gate.trigger(now)?;
-        if self.in_reset() {
-            return None;
-        }
         let part = self.gate.pending().find(|part| part.tag == tag)?;
         self.captured[self.count as usize % DEPTH] = part;
         self.count = self.count.wrapping_add(1);
@@ -101,18 +106,27 @@ impl GateBlock {
         self.gate.line_high(now)
     }
 
+    /// Level of the line-ready signal at `now`.
+    pub fn line_ready(&self, now: u64) -> bool {
+        self.gate.line_ready(now)
+    }
+
     /// A trigger was captured that is not acknowledged.
     pub fn irq_level(&self) -> bool {
         self.count != self.ack && self.control & GATE_CTRL::IRQ_EN::SET.value != 0
     }
 
-    /// Power-up of the programmable logic: pending parts are rejected, a new epoch begins.
+    /// Power-up of the programmable logic: nothing is left of what its flip-flops held. Pending
+    /// parts are rejected, because the reject line is pulled high while nobody drives it low.
     pub fn power_up(&mut self, now: u64) {
         self.enter_reset(now);
-        (self.control, self.heartbeat) = (0, 0);
-        (self.delay, self.pulse) = (Pair::default(), Pair::default());
-        (self.cancel_tag, self.cancel_epoch) = (0, 0);
-        self.gate.configure(0, 0);
+        let passages = std::mem::take(&mut self.passages);
+        *self = Self { passages, now, ..Self::new() };
+    }
+
+    /// The gate's own counters: what a probe inside the logic would see.
+    pub fn counters(&self) -> Counters {
+        self.gate.counters()
     }
 
     fn in_reset(&self) -> bool {
@@ -162,13 +176,13 @@ impl GateBlock {
             offset::CANCEL_EPOCH => self.cancel_epoch,
             offset::CANCEL_GO => self.cancel_go,
             offset::CANCEL_RESULT => self.cancel_result,
-            offset::PASSED..=offset::OVERRUN if at.is_multiple_of(4) => self.counter(at),
+            offset::PASSED..=offset::UNREADY if at.is_multiple_of(4) => self.counter(at),
             _ => return None,
         })
     }
 
     fn status(&self) -> u32 {
-        let ready = self.gate.line_ready() && !self.in_reset();
+        let ready = self.gate.line_ready(self.now);
         let pending = STATUS::PENDING.val(self.gate.pending().count() as u32).value;
         if ready { pending | STATUS::LINE_READY::SET.value } else { pending }
     }
@@ -183,7 +197,8 @@ impl GateBlock {
             offset::LATE => counters.late,
             offset::WRONG_EPOCH => counters.wrong_epoch,
             offset::UNKNOWN => counters.unknown,
-            _ => counters.overrun,
+            offset::OVERRUN => counters.overrun,
+            _ => counters.unready,
         }
     }
 
@@ -191,18 +206,22 @@ impl GateBlock {
     /// ignore it.
     pub fn write32(&mut self, at: u32, value: u32, now: u64) -> bool {
         match at {
+            offset::EPOCH if !self.in_reset() => {
+                self.advance(now);
+                let _kept_if_there_is_one = self.gate.begin_epoch(value, now);
+            }
             offset::TRIG_ACK if !self.in_reset() => self.ack = value,
             offset::CTRL => self.write_control(value & 0x3, now),
             offset::HEARTBEAT => self.heartbeat = value,
             offset::DELAY_LO => self.delay.staged = value,
             offset::DELAY_HI => {
                 self.delay.write_high(value);
-                self.gate.configure(self.delay.value, self.pulse.value);
+                self.configure(now);
             }
             offset::PULSE_LO => self.pulse.staged = value,
             offset::PULSE_HI => {
                 self.pulse.write_high(value);
-                self.gate.configure(self.delay.value, self.pulse.value);
+                self.configure(now);
             }
             offset::CANCEL_TAG => self.cancel_tag = value,
             offset::CANCEL_EPOCH => self.cancel_epoch = value,
@@ -216,6 +235,11 @@ impl GateBlock {
             _ => return self.read32(at).is_some(),
         }
         true
+    }
+
+    fn configure(&mut self, now: u64) {
+        self.advance(now);
+        self.gate.configure(self.delay.value, self.pulse.value, now);
     }
 
     fn write_control(&mut self, value: u32, now: u64) {

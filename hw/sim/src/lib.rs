@@ -29,7 +29,7 @@ mod lane;
 use std::ops::Range;
 pub use tandem_regs::irq;
 
-use tandem_model::gate::Passage;
+use tandem_model::gate::{Counters, Passage};
 
 use axi_dma::DmaConfig;
 use ddr::Ddr;
@@ -255,13 +255,24 @@ impl Sim {
         self.gate.drain_passages()
     }
 
+    /// Level of the gate's line-ready signal.
+    pub fn line_ready(&self) -> bool {
+        self.gate.line_ready(self.now)
+    }
+
     /// Level of the reject line.
     pub fn reject_line(&self) -> bool {
         self.gate.line_high(self.now)
     }
 
+    /// Counters of the gate, read without the bus: a power-up or a reset of the gate clears them.
+    pub fn gate_counters(&self) -> Counters {
+        self.gate.counters()
+    }
+
     /// Loads the programmable logic anew at `now`: every block is as after power-up, pending parts
-    /// are rejected, and the gate's epoch grows by one. Memory and planted faults stay.
+    /// are rejected, and so is every later one until the gate is seeded and configured. Memory and
+    /// planted faults stay.
     pub fn reset_pl(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.pre.power_up();

@@ -17,13 +17,23 @@ fn write(sim: &mut Sim, register: u32, value: u32) {
     sim.write32(MAP.gate + register, value);
 }
 
+const EPOCH: u32 = 5;
+/// The parts from before the gate was armed have gone by.
+const START: u64 = 2 * DELAY;
+
+fn configure(sim: &mut Sim) {
+    write(sim, offset::DELAY_LO, DELAY as u32);
+    write(sim, offset::DELAY_HI, (DELAY >> 32) as u32);
+    write(sim, offset::PULSE_LO, 1000);
+    write(sim, offset::PULSE_HI, 0);
+}
+
 fn gate() -> Sim {
     let mut sim = board();
-    write(&mut sim, offset::DELAY_LO, DELAY as u32);
-    write(&mut sim, offset::DELAY_HI, (DELAY >> 32) as u32);
-    write(&mut sim, offset::PULSE_LO, 1000);
-    write(&mut sim, offset::PULSE_HI, 0);
+    configure(&mut sim);
     write(&mut sim, offset::CTRL, 1);
+    write(&mut sim, offset::EPOCH, EPOCH);
+    sim.advance(START);
     sim
 }
 
@@ -38,8 +48,8 @@ fn cancel(sim: &mut Sim, tag: u32, epoch: u32) -> u32 {
 #[test]
 fn a_part_is_rejected_exactly_at_its_due_time() {
     let mut sim = gate();
-    let tag = sim.trigger(1_000).unwrap();
-    let due = 1_000 + DELAY;
+    let tag = sim.trigger(START + 1_000).unwrap();
+    let due = START + 1_000 + DELAY;
     assert_eq!(sim.next_event(), Some(due));
     sim.advance(due - 1);
     assert!(sim.drain_passages().is_empty());
@@ -58,10 +68,10 @@ fn a_part_is_rejected_exactly_at_its_due_time() {
 fn a_cancel_one_nanosecond_before_due_lets_the_part_pass_and_at_due_it_does_not() {
     let mut sim = gate();
     let epoch = read(&mut sim, offset::EPOCH);
-    let (early, late) = (sim.trigger(0).unwrap(), sim.trigger(10).unwrap());
-    sim.advance(DELAY - 1);
+    let (early, late) = (sim.trigger(START).unwrap(), sim.trigger(START + 10).unwrap());
+    sim.advance(START + DELAY - 1);
     assert_eq!(cancel(&mut sim, early, epoch), 1);
-    sim.advance(DELAY + 10);
+    sim.advance(START + DELAY + 10);
     assert_eq!(cancel(&mut sim, late, epoch), 2);
     let rejected: Vec<_> =
         sim.drain_passages().iter().map(|passage| (passage.tag, passage.rejected)).collect();
@@ -74,7 +84,7 @@ fn a_cancel_one_nanosecond_before_due_lets_the_part_pass_and_at_due_it_does_not(
 fn cancels_under_another_epoch_or_for_no_part_do_nothing() {
     let mut sim = gate();
     let epoch = read(&mut sim, offset::EPOCH);
-    let tag = sim.trigger(0).unwrap();
+    let tag = sim.trigger(START).unwrap();
     assert_eq!(cancel(&mut sim, tag, epoch + 1), 3);
     assert_eq!(cancel(&mut sim, tag + 1, epoch), 4);
     // The same count again executes nothing.
@@ -82,7 +92,7 @@ fn cancels_under_another_epoch_or_for_no_part_do_nothing() {
     let go = read(&mut sim, offset::CANCEL_GO);
     write(&mut sim, offset::CANCEL_GO, go);
     assert_eq!(read(&mut sim, offset::CANCEL_RESULT), 4);
-    sim.advance(DELAY);
+    sim.advance(START + DELAY);
     assert!(sim.drain_passages()[0].rejected);
     assert_eq!((read(&mut sim, offset::WRONG_EPOCH), read(&mut sim, offset::UNKNOWN)), (1, 1));
 }
@@ -90,15 +100,16 @@ fn cancels_under_another_epoch_or_for_no_part_do_nothing() {
 #[test]
 fn the_window_shows_the_next_trigger_and_the_line_is_high_until_all_are_read() {
     let mut sim = gate();
-    let (first, second) = (sim.trigger(7).unwrap(), sim.trigger(8).unwrap());
-    for (index, (tag, at)) in [(first, 7), (second, 8)].into_iter().enumerate() {
+    let times = [START + 7, START + 8];
+    let tags = times.map(|at| sim.trigger(at).unwrap());
+    for (index, (tag, at)) in tags.into_iter().zip(times).enumerate() {
         assert_eq!(sim.irq_lines(), irq::GATE);
         assert_eq!(read(&mut sim, offset::TRIG_COUNT), 2);
         assert_eq!(read(&mut sim, offset::TRIG_TAG), tag);
-        assert_eq!(read(&mut sim, offset::TRIG_AT_LO), at);
+        assert_eq!(read(&mut sim, offset::TRIG_AT_LO), at as u32);
         let due = u64::from(read(&mut sim, offset::TRIG_DUE_HI)) << 32
             | u64::from(read(&mut sim, offset::TRIG_DUE_LO));
-        assert_eq!(due, u64::from(at) + DELAY);
+        assert_eq!(due, at + DELAY);
         write(&mut sim, offset::TRIG_ACK, index as u32 + 1);
     }
     assert_eq!(sim.irq_lines(), 0);
@@ -108,44 +119,87 @@ fn the_window_shows_the_next_trigger_and_the_line_is_high_until_all_are_read() {
 #[test]
 fn a_full_table_takes_no_trigger() {
     let mut sim = gate();
-    for at in 0..DEPTH as u64 {
-        assert!(sim.trigger(at).is_some());
+    for i in 0..DEPTH as u64 {
+        assert!(sim.trigger(START + i).is_some());
     }
     assert_eq!(read(&mut sim, offset::STATUS), (DEPTH as u32) << 8);
-    assert_eq!(sim.trigger(100), None);
+    assert_eq!(sim.trigger(START + 100), None);
     assert_eq!(read(&mut sim, offset::OVERRUN), 1);
     assert_eq!(read(&mut sim, offset::TRIG_COUNT), DEPTH as u32);
-    sim.advance(DELAY);
+    sim.advance(START + DELAY);
     assert_eq!(read(&mut sim, offset::STATUS), (DEPTH as u32 - 1) << 8 | 1);
 }
 
 #[test]
 fn a_held_reset_rejects_what_is_pending_and_what_comes() {
     let mut sim = gate();
-    let epoch = read(&mut sim, offset::EPOCH);
-    let tag = sim.trigger(0).unwrap();
+    let tag = sim.trigger(START).unwrap();
     write(&mut sim, offset::CTRL, 3);
     assert!(sim.drain_passages()[0].rejected);
-    assert_eq!(read(&mut sim, offset::EPOCH), epoch + 1);
-    assert_eq!(sim.trigger(5), None);
+    write(&mut sim, offset::EPOCH, EPOCH + 1);
+    assert_eq!(read(&mut sim, offset::EPOCH), 0, "no epoch begins during a reset");
+    assert_eq!(sim.trigger(START + 5), None);
     assert_eq!((read(&mut sim, offset::TRIG_COUNT), sim.irq_lines()), (0, 0));
+    assert!(sim.reject_line());
     write(&mut sim, offset::CTRL, 1);
-    assert_eq!(cancel(&mut sim, tag, epoch + 1), 4);
-    sim.advance(5 + DELAY);
-    assert!(sim.drain_passages()[0].rejected);
+    assert!([0, EPOCH, EPOCH + 1].iter().all(|epoch| cancel(&mut sim, tag, *epoch) == 3));
+    write(&mut sim, offset::EPOCH, EPOCH + 1);
+    assert_eq!(cancel(&mut sim, tag, EPOCH), 3);
+    assert_eq!(cancel(&mut sim, tag, EPOCH + 1), 4);
+    assert!(sim.drain_passages().is_empty(), "parts without a tag are known to nobody");
     // Delay and pulse are kept.
-    sim.trigger(6 + DELAY).unwrap();
-    assert_eq!(sim.next_event(), Some(6 + 2 * DELAY));
+    let next = START + 5 + 1000;
+    assert_eq!(sim.trigger(next), Some(1));
+    assert_eq!(sim.next_event(), Some(next + DELAY));
 }
 
 #[test]
-fn loading_the_logic_anew_is_a_new_epoch() {
+fn loading_the_logic_anew_leaves_nothing_of_epoch_tags_settings_and_counters() {
     let mut sim = gate();
-    let epoch = read(&mut sim, offset::EPOCH);
-    sim.trigger(0).unwrap();
-    sim.reset_pl(50);
-    assert!(sim.drain_passages()[0].rejected);
-    assert_eq!(read(&mut sim, offset::EPOCH), epoch + 1);
-    assert_eq!((read(&mut sim, offset::CTRL), read(&mut sim, offset::DELAY_LO)), (0, 0));
+    let tags = [0, 1, 2].map(|i| sim.trigger(START + i).unwrap());
+    assert_eq!(cancel(&mut sim, tags[2], EPOCH), 1);
+    sim.reset_pl(START + 50);
+    let passages = sim.drain_passages();
+    assert_eq!(passages.len(), 3);
+    assert!(passages.iter().all(|passage| passage.rejected), "{passages:?}");
+    let words = [offset::EPOCH, offset::TRIG_COUNT, offset::TRIG_ACK, offset::STATUS, offset::CTRL];
+    let settings = offset::DELAY_LO..=offset::PULSE_HI;
+    let counters = offset::CANCEL_TAG..=offset::UNREADY;
+    for register in words.into_iter().chain(settings.step_by(4)).chain(counters.step_by(4)) {
+        assert_eq!(read(&mut sim, register), 0, "{register:#x}");
+    }
     assert_eq!(sim.read32(MAP.dma_pre + SR), 0x0001_0009);
+}
+
+#[test]
+fn a_gate_without_epoch_or_settings_holds_the_line_and_counts_the_parts() {
+    let mut sim = board();
+    let ready = |sim: &mut Sim| read(sim, offset::STATUS) & 1;
+    for (i, step) in ["nothing", "the epoch", "the settings"].into_iter().enumerate() {
+        assert!(sim.reject_line(), "{step}");
+        assert_eq!(ready(&mut sim), 0, "{step}");
+        assert_eq!(sim.trigger(i as u64), None, "{step}");
+        match i {
+            0 => {}
+            1 => write(&mut sim, offset::EPOCH, EPOCH),
+            _ => configure(&mut sim),
+        }
+    }
+    assert_eq!(read(&mut sim, offset::UNREADY), 3);
+    let armed = sim.now();
+    sim.advance(armed + 999);
+    assert_eq!(ready(&mut sim), 0);
+    sim.advance(armed + 1000);
+    assert_eq!(ready(&mut sim), 1);
+    sim.advance(armed + DELAY + 999);
+    assert!(sim.reject_line());
+    sim.advance(armed + DELAY + 1000);
+    assert!(!sim.reject_line());
+    // Nothing but a power-up or a reset lets another epoch begin, and 0 is no setting.
+    write(&mut sim, offset::EPOCH, EPOCH + 1);
+    assert_eq!(read(&mut sim, offset::EPOCH), EPOCH);
+    for register in [offset::DELAY_LO, offset::DELAY_HI, offset::PULSE_LO, offset::PULSE_HI] {
+        write(&mut sim, register, 0);
+    }
+    assert_eq!(ready(&mut sim), 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::machine::Machine;
 use tandem_link::board::{FaultError, FaultPort, LinePort};
-use tandem_model::gate::Passage;
+use tandem_model::gate::{Counters, Passage};
 use tandem_sim::fault::{Fault, FaultLane, FaultNameError};
 
 fn fault_error(error: FaultNameError) -> FaultError {
@@ -51,6 +51,15 @@ impl FaultPort for Machine {
         self.firmware_bell.ring();
     }
 
+    fn reset_logic(&self) {
+        {
+            let mut sim = self.sim();
+            sim.reset_pl(self.clock.now());
+        }
+        self.firmware_bell.ring();
+        self.pl_bell.ring();
+    }
+
     fn kill_core_at(&self, k: u64) {
         self.vitals.kill_after(k);
     }
@@ -61,9 +70,19 @@ impl LinePort for Machine {
         Self::trigger(self)
     }
 
+    fn ready(&self) -> bool {
+        self.advance();
+        self.sim().line_ready()
+    }
+
     fn drain_passages(&self) -> Vec<Passage> {
         // What is due by now has passed, whoever gave the model its time last.
         self.advance();
         self.sim().drain_passages()
+    }
+
+    fn counters(&self) -> Counters {
+        self.advance();
+        self.sim().gate_counters()
     }
 }

@@ -56,6 +56,8 @@ pub struct Counters {
     pub unknown: u32,
     /// Triggers with no room left: rejected without a tag.
     pub overrun: u32,
+    /// Triggers while the gate was not armed, or just was: rejected without a tag.
+    pub unready: u32,
 }
 
 /// The reject gate.
@@ -81,25 +83,38 @@ impl<B: Bus> GateDriver<B> {
     /// [`KernelError::Id`], [`KernelError::Version`] or [`KernelError::MapHash`], with both sides.
     pub fn identify(&mut self) -> Result<Identity, KernelError> {
         let identity = identify(&self.block, gate::ID.reset(), gate::MAP_HASH)?;
-        self.seen = self.block.reg(gate::TRIG_ACK).get();
-        self.go = self.block.reg(gate::CANCEL_GO).get();
+        self.pick_up();
         Ok(identity)
     }
 
-    /// Rejects all pending parts, begins a new epoch and returns it. Interrupts are enabled as
-    /// asked.
+    fn pick_up(&mut self) {
+        self.seen = self.block.reg(gate::TRIG_ACK).get();
+        self.go = self.block.reg(gate::CANCEL_GO).get();
+    }
+
+    /// Begins an epoch in a gate that has none ([`Self::epoch`] is 0, after power-up or a reset),
+    /// with interrupts as asked. `epoch` is not 0, and no recent epoch had it: that is all that
+    /// keeps a cancel from an earlier one away from the new parts.
+    pub fn begin_epoch(&mut self, epoch: u32, interrupts: bool) {
+        self.block.reg(gate::CTRL).write(GATE_CTRL::IRQ_EN.val(interrupts.into()));
+        self.block.reg(gate::EPOCH).set(epoch);
+        self.pick_up();
+    }
+
+    /// Rejects all pending parts and begins an epoch as [`Self::begin_epoch`] does. Delay and pulse
+    /// are kept.
     ///
     /// # Errors
     /// [`KernelError::Reset`] if the trigger counter survives.
-    pub fn reset(&mut self, interrupts: bool) -> Result<u32, KernelError> {
+    pub fn reset(&mut self, epoch: u32, interrupts: bool) -> Result<(), KernelError> {
         self.block.reg(gate::CTRL).write(GATE_CTRL::RESET::SET);
         let survived = self.block.reg(gate::TRIG_COUNT).get() != 0;
-        self.block.reg(gate::CTRL).write(GATE_CTRL::IRQ_EN.val(interrupts.into()));
-        (self.seen, self.go) = (0, 0);
-        if survived { Err(KernelError::Reset) } else { Ok(self.epoch()) }
+        self.begin_epoch(epoch, interrupts);
+        if survived { Err(KernelError::Reset) } else { Ok(()) }
     }
 
-    /// Sets the time from trigger to due and the pulse's length, ns, for triggers from now on.
+    /// Sets the time from trigger to due and the pulse's length, ns, for triggers from now on. The
+    /// gate does not take a 0.
     pub fn configure(&self, delay: u64, pulse: u64) {
         // The high word makes both take effect, so it comes last.
         self.block.reg(gate::DELAY_LO).set(delay as u32);
@@ -108,7 +123,7 @@ impl<B: Bus> GateDriver<B> {
         self.block.reg(gate::PULSE_HI).set((pulse >> 32) as u32);
     }
 
-    /// Epoch of tags given now.
+    /// Epoch of tags given now; 0 if none was begun since power-up or reset.
     pub fn epoch(&self) -> u32 {
         self.block.reg(gate::EPOCH).get()
     }
@@ -169,7 +184,7 @@ impl<B: Bus> GateDriver<B> {
         }
     }
 
-    /// Reads all outcome counters (seven accesses).
+    /// Reads all outcome counters (eight accesses).
     pub fn counters(&self) -> Counters {
         let read = |reg| self.block.reg(reg).get();
         Counters {
@@ -180,6 +195,7 @@ impl<B: Bus> GateDriver<B> {
             wrong_epoch: read(gate::WRONG_EPOCH),
             unknown: read(gate::UNKNOWN),
             overrun: read(gate::OVERRUN),
+            unready: read(gate::UNREADY),
         }
     }
 }

@@ -166,6 +166,12 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
         self.block.reg(START).set(number);
     }
 
+    /// Number of the last job that was started since power-up or reset; 0 for none. Another one than
+    /// was started last: the logic was loaded anew, and knows no parameters.
+    pub fn started(&self) -> u32 {
+        self.block.reg(START).get()
+    }
+
     /// Number of the last job that ended; the interrupt line is high until it is acknowledged.
     pub fn done(&self) -> u32 {
         self.block.reg(DONE).get()

@@ -26,11 +26,13 @@ enum Stage {
 
 /// The reject scheduler. Times are nanoseconds of one clock and never go back between calls.
 ///
-/// Call [`Gate::advance`] up to the present before [`Gate::trigger`]: a slot is free only once its
-/// part has gone by.
+/// Call [`Gate::advance`] up to the present before any other method that takes the time: a slot is
+/// free only once its part has gone by.
 #[derive(Clone, Debug)]
 pub struct Gate {
+    /// 0: none was begun since power-up or the last reset.
     epoch: u32,
+    /// 0, as is `pulse`: not set since power-up.
     delay: u64,
     pulse: u64,
     slots: [Slot; DEPTH],
@@ -40,47 +42,94 @@ pub struct Gate {
     /// Due time of the newest part, tracked or not.
     last_due: u64,
     next_tag: u32,
-    /// First tag of this epoch.
-    first_tag: u32,
+    /// An armed gate gives tags from here on: parts that come earlier run into the held line.
+    ready_at: u64,
     line: Line,
     counters: Counters,
 }
 
+/// The first tag of each epoch.
+const FIRST_TAG: u32 = 1;
+
 impl Gate {
-    /// Empty, with a delay of 0 (parts are rejected on the spot) until [`Gate::configure`].
-    pub fn new(epoch: u32) -> Self {
+    /// After power-up: no epoch, no settings, and so not armed.
+    pub fn new() -> Self {
         Self {
-            epoch,
+            epoch: 0,
             delay: 0,
-            pulse: 1,
+            pulse: 0,
             slots: [Slot::default(); DEPTH],
             oldest: 0,
             used: 0,
             stage: Stage::default(),
             last_due: 0,
-            next_tag: 1,
-            first_tag: 1,
+            next_tag: FIRST_TAG,
+            ready_at: 0,
             line: Line::default(),
             counters: Counters::default(),
         }
     }
 
-    /// Sets the time from trigger to pulse for later triggers, and the length of later pulses (at
-    /// least 1 ns).
-    pub fn configure(&mut self, delay_ns: u64, pulse_ns: u64) {
-        self.delay = delay_ns;
-        self.pulse = pulse_ns.max(1);
+    /// Sets the time from trigger to pulse for later triggers, and the length of later pulses. Of
+    /// either, 0 is not taken: what was set before stays.
+    pub fn configure(&mut self, delay_ns: u64, pulse_ns: u64, now: u64) {
+        let was = self.is_armed();
+        for (setting, new) in [(&mut self.delay, delay_ns), (&mut self.pulse, pulse_ns)] {
+            *setting = if new == 0 { *setting } else { new };
+        }
+        self.armed_since(was, now);
+    }
+
+    /// Begins an epoch, with tags from 1 on. Only a gate without one takes it, and 0 is none;
+    /// whether it did. The caller picks a number that no recent epoch had: nothing here outlives a
+    /// power-up.
+    pub fn begin_epoch(&mut self, epoch: u32, now: u64) -> bool {
+        let taken = self.epoch == 0 && epoch != 0;
+        if taken {
+            self.epoch = epoch;
+            self.next_tag = FIRST_TAG;
+            self.armed_since(false, now);
+        }
+        taken
+    }
+
+    /// It has an epoch, a delay and a pulse. Until then the line is held high and no part gets a
+    /// tag.
+    pub fn is_armed(&self) -> bool {
+        self.epoch != 0 && self.delay != 0 && self.pulse != 0
+    }
+
+    fn armed_since(&mut self, was: bool, now: u64) {
+        if !was && self.is_armed() {
+            self.hold_for_unseen(now);
+        }
+    }
+
+    /// Parts without a tag are on their way, the last of them triggered by `now`: the line is held
+    /// until it has gone by. The next tag is given so late that its part comes after that.
+    fn hold_for_unseen(&mut self, now: u64) {
+        self.last_due = now.saturating_add(self.delay).max(self.last_due);
+        let until = self.last_due.saturating_add(self.pulse);
+        self.line.raise(now, until);
+        self.ready_at = until - self.delay;
     }
 
     /// A part passes the sensor: schedules its reject and returns its tag.
     ///
-    /// Tags count up over all epochs, wrapping. Parts keep their order: one is never due before
-    /// the part ahead of it, whatever delay is set. `None`: the table is full; the part will be
+    /// Tags count up within an epoch, wrapping. Parts keep their order: one is never due before
+    /// the part ahead of it, whatever delay is set. `None`: the gate is not ready; the part will be
     /// rejected without a tag, because the line is held high for it.
     pub fn trigger(&mut self, now: u64) -> Option<u32> {
+        if !self.sees(now) {
+            count(&mut self.counters.unready);
+            if self.is_armed() {
+                self.hold_for_unseen(now);
+            }
+            return None;
+        }
         let due = now.saturating_add(self.delay).max(self.last_due);
         self.last_due = due;
-        if !self.line_ready() {
+        if self.used == DEPTH {
             let newest = &mut self.slots[(self.oldest + self.used - 1) % DEPTH];
             let first = newest.untracked.map_or(due, |(first, _)| first);
             newest.untracked = Some((first, due));
@@ -98,12 +147,12 @@ impl Gate {
 
     /// Lets a part pass. At its due time it is too late.
     pub fn cancel(&mut self, tag: u32, epoch: u32, now: u64) -> CancelOutcome {
-        if epoch != self.epoch {
+        if epoch != self.epoch || self.epoch == 0 {
             count(&mut self.counters.wrong_epoch);
             return CancelOutcome::WrongEpoch;
         }
-        let given = self.next_tag.wrapping_sub(self.first_tag);
-        if tag.wrapping_sub(self.first_tag) >= given {
+        let given = self.next_tag.wrapping_sub(FIRST_TAG);
+        if tag.wrapping_sub(FIRST_TAG) >= given {
             count(&mut self.counters.unknown);
             return CancelOutcome::UnknownTag;
         }
@@ -158,14 +207,11 @@ impl Gate {
         })
     }
 
-    /// Forgets every part and begins a new epoch. What was due by `now` has happened as planned;
-    /// every other part, cancelled or not, is rejected: the line stays high from now until the
-    /// last of them has gone by.
+    /// Forgets every part and ends the epoch; delay and pulse are kept. What was due by `now` has
+    /// happened as planned; every other part, cancelled or not, is rejected: the line is high from
+    /// now until the gate is armed again and the last part that came before has gone by.
     pub fn reset(&mut self, now: u64, mut sink: impl FnMut(Passage)) {
         self.advance(now, &mut sink);
-        if self.used > 0 {
-            self.line.raise(now, self.last_due.saturating_add(self.pulse));
-        }
         let gone = usize::from(self.stage != Stage::Waiting);
         for i in gone..self.used {
             let part = self.slots[(self.oldest + i) % DEPTH].part;
@@ -173,21 +219,25 @@ impl Gate {
         }
         self.used = 0;
         self.stage = Stage::Waiting;
-        self.epoch = self.epoch.wrapping_add(1);
-        self.first_tag = self.next_tag;
+        self.epoch = 0;
     }
 
-    /// Whether the next part will get a tag: the signal that lets the line feed.
-    pub fn line_ready(&self) -> bool {
-        self.used < DEPTH
+    /// Armed, and past the parts that came before it was.
+    fn sees(&self, now: u64) -> bool {
+        self.is_armed() && now >= self.ready_at
+    }
+
+    /// Whether a part that comes now would get a tag: the signal that lets the line feed.
+    pub fn line_ready(&self, now: u64) -> bool {
+        self.sees(now) && self.used < DEPTH
     }
 
     /// Level of the reject line; [`Gate::advance`] to `now` first.
     pub fn line_high(&self, now: u64) -> bool {
-        self.line.high(now)
+        !self.is_armed() || self.line.high(now)
     }
 
-    /// The epoch that a cancel must name.
+    /// The epoch that a cancel must name; 0 if there is none, and no cancel is taken.
     pub fn epoch(&self) -> u32 {
         self.epoch
     }
@@ -223,6 +273,12 @@ impl Gate {
         let counter =
             if rejected { &mut self.counters.rejected } else { &mut self.counters.passed };
         count(counter);
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

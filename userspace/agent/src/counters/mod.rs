@@ -78,6 +78,8 @@ names! {
         R5Absent = "r5_absent",
         /// The core could not be restarted.
         R5RestartFailed = "r5_restart_failed",
+        /// The programmable logic was loaded anew under the running firmware.
+        LogicReset = "logic_reset",
         /// No room in the ring to the firmware.
         RingFull = "ring_full",
         /// The main model's runtime failed.
@@ -159,6 +161,7 @@ impl Incident {
             JobStatus::KernelRefused => Self::KernelRefused,
             JobStatus::BadJob => Self::BadJob,
             JobStatus::DmaInternalError => Self::DmaInternalError,
+            JobStatus::LogicReset => Self::LogicReset,
         })
     }
 }
@@ -320,6 +323,7 @@ mod tests {
             KernelRefused,
             BadJob,
             DmaInternalError,
+            LogicReset,
         ];
         let mut set = IncidentSet::default();
         for status in all {

@@ -159,6 +159,9 @@ impl<B: Board> DataPlane<B> {
                 Ok(FromPeer::Event(Event::BadMessage)) => {
                     self.counters.incident(Incident::BadMessage);
                 }
+                Ok(FromPeer::Event(Event::LogicReset)) => {
+                    self.counters.incident(Incident::LogicReset);
+                }
                 Ok(FromPeer::Pong { sequence }) => self.pings.answer(now, sequence),
                 Err(_) => {
                     self.garbled += 1;

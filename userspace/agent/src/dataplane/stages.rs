@@ -235,6 +235,8 @@ impl<B: Board> DataPlane<B> {
                 // Late is counted once per job: its deadline may have passed as well.
                 match fault {
                     Some(Incident::Late) => self.late(i),
+                    // Counted by the event: one load may end a job on each lane.
+                    Some(Incident::LogicReset) => self.mark(i, Incident::LogicReset),
                     Some(fault) => self.degrade(i, fault),
                     None => {}
                 }

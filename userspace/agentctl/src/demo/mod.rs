@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use tandem_agent::api::ApiError;
 use tandem_agent::health::HealthConfig;
@@ -65,8 +65,7 @@ pub async fn run(cli: &Cli, demo: &Demo, output: &mut Output) -> anyhow::Result<
     if !service.wait_ready(JOIN_WITHIN).await {
         bail!("The firmware did not join within {} s", JOIN_WITHIN.as_secs());
     }
-    // The ring keeps order: once the firmware has answered, it has the gate's settings, too.
-    service.ping(3).await?;
+    wait_for_line(&service).await?;
     let mut view = View::new(output.is_json());
     view.opening(&service.status().await);
     let mut score = Score::default();
@@ -85,6 +84,19 @@ pub async fn run(cli: &Cli, demo: &Demo, output: &mut Output) -> anyhow::Result<
         output.answer(&score.summary(), "")?;
     }
     Ok(if demo.check && !score.holds() { EXIT_FAILED } else { EXIT_OK })
+}
+
+/// Waits until the gate gives tags: it has its settings from the firmware, and no part from before
+/// them can be on the line.
+async fn wait_for_line(service: &Service) -> anyhow::Result<()> {
+    let line = service.agent().line().context("This board has no simulated line")?;
+    let ready = async {
+        while !line.ready() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(JOIN_WITHIN, ready).await;
+    waited.map_err(|_| anyhow!("The gate was not ready within {} s", JOIN_WITHIN.as_secs()))
 }
 
 fn start(cli: &Cli) -> anyhow::Result<Arc<Service>> {

@@ -156,16 +156,17 @@ fn dma_goes_on_without_the_core() {
 
 const DELAY: u64 = 3_000_000;
 
-/// Configures the gate and waits until the firmware has done so.
-fn configure<B: Board>(station: &mut Station<B>) {
-    station.send(&ToPeer::ConfigureGate { delay: DELAY, pulse: 1_000_000 });
-    station.ping().expect("answers");
+/// Configures the gate and waits until it is ready for a part.
+fn configure<B: Board>(station: &mut Station<B>, delay: u64) {
+    station.send(&ToPeer::ConfigureGate { delay, pulse: 1_000_000 });
+    let ready = station.until(|station| line(&station.board).ready().then_some(()));
+    ready.expect("an armed gate");
 }
 
 fn rejects_without_the_core<B: Board>(board: B, halt: impl Fn(&B)) {
     let mut station = Station::new(board);
     station.join().expect("joins");
-    configure(&mut station);
+    configure(&mut station, DELAY);
     halt(&station.board);
     let tag = line(&station.board).trigger().expect("room for a part");
     let mut passages = vec![];
@@ -190,8 +191,7 @@ fn the_gate_rejects_without_the_core() {
 fn cancels_in_time<B: Board>(board: B) {
     let mut station = Station::new(board);
     station.join().expect("joins");
-    station.send(&ToPeer::ConfigureGate { delay: 2_000_000_000, pulse: 1_000_000 });
-    station.ping().expect("answers");
+    configure(&mut station, 2_000_000_000);
     let tag = line(&station.board).trigger().expect("room for a part");
     let triggered = |message: &FromPeer| match message {
         FromPeer::Triggered { tag, gate_epoch, .. } => Some((*tag, *gate_epoch)),
