@@ -11,3 +11,4 @@
 pub mod gate;
 pub mod post;
 pub mod pre;
+pub mod slice;
