@@ -3,7 +3,9 @@
 use std::{env, fs, path::PathBuf};
 use tandem_boards::Board;
 
-/// Split mode (UG1085): each core has two banks of 64 KiB; code in ATCM, data and stacks in BTCM.
+/// Split mode (UG1085): each core has two banks of 64 KiB; code in ATCM, data, constants and
+/// stacks in BTCM. aarch32-rt's script would put the constants beside the code, whose bank is full;
+/// it includes this one before its own rules, so that this one takes them.
 const MEMORY: &str = "MEMORY {
     ATCM : ORIGIN = 0x00000000, LENGTH = 64K
     BTCM : ORIGIN = 0x00020000, LENGTH = 64K
@@ -12,13 +14,16 @@ REGION_ALIAS(\"VECTORS\", ATCM);
 REGION_ALIAS(\"CODE\", ATCM);
 REGION_ALIAS(\"DATA\", BTCM);
 REGION_ALIAS(\"STACKS\", BTCM);
-PROVIDE(_sys_stack_size = 32768);
+PROVIDE(_sys_stack_size = 24576);
 PROVIDE(_svc_stack_size = 512);
 PROVIDE(_und_stack_size = 512);
 PROVIDE(_abt_stack_size = 512);
 PROVIDE(_irq_stack_size = 512);
 PROVIDE(_fiq_stack_size = 512);
 _hyp_stack_size = 8;
+SECTIONS {
+    .constants : ALIGN(4) { *(.rodata .rodata.*) } > BTCM
+}
 ";
 
 fn main() {

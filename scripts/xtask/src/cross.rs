@@ -141,8 +141,14 @@ fn report_size(image: &Path) -> Result<()> {
             data += section.size;
         }
     }
-    println!("    ATCM (code, constants): {code} of {TCM_BANK} bytes ({}%)", code * 100 / TCM_BANK);
-    println!("    BTCM (data, stacks):    {data} of {TCM_BANK} bytes ({}%)", data * 100 / TCM_BANK);
+    println!(
+        "    ATCM (code):                    {code} of {TCM_BANK} bytes ({}%)",
+        code * 100 / TCM_BANK
+    );
+    println!(
+        "    BTCM (constants, data, stacks): {data} of {TCM_BANK} bytes ({}%)",
+        data * 100 / TCM_BANK
+    );
     if code > TCM_BANK || data > TCM_BANK {
         bail!("the R5F image does not fit its TCM");
     }
