@@ -4,6 +4,7 @@ pub mod bad_images;
 pub mod belt;
 pub mod chaos;
 pub mod dice;
+pub mod heap;
 pub mod lockstep;
 pub mod moody;
 pub mod object;

@@ -112,6 +112,9 @@ impl Site<'_> {
     pub fn plant(&mut self, fault: &Fault) {
         let now = self.world.board.now();
         self.trace.value(&(now, fault));
+        if self.aloud {
+            eprintln!("{now}: {fault:?}");
+        }
         match fault {
             Fault::Hardware(name) => self.world.faults().plant(name).expect("a fault's name"),
             Fault::Death(k) => self.world.faults().kill_core_at(*k),

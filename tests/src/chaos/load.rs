@@ -39,6 +39,10 @@ pub struct Site<'a> {
     pub late: u64,
     pub engine_failed: u64,
     pub engine_moods: u64,
+    /// Answers of jobs whose data a DMA may have written over.
+    pub in_doubt: u64,
+    /// Say on stderr what happens.
+    pub aloud: bool,
     log: Vec<u8>,
 }
 
@@ -58,6 +62,8 @@ impl<'a> Site<'a> {
             late: 0,
             engine_failed: 0,
             engine_moods: 0,
+            in_doubt: 0,
+            aloud: false,
             log: Vec::new(),
         }
     }
@@ -151,6 +157,11 @@ impl<'a> Site<'a> {
     ) {
         let now = self.world.board.now();
         self.trace.value(&(now, &answer.name, answer.record, answer.code, answer.degraded));
+        if self.aloud {
+            let degraded: Vec<_> = answer.degraded.iter().collect();
+            let Answer { name, record, code, stages, .. } = answer;
+            eprintln!("{now}: {name} {record:?} {code:?} {degraded:?} {stages:?}");
+        }
         let past = deadline.is_some_and(|deadline| now >= deadline);
         assert!(answer.deadline_met || past, "late before its time: {answer:?}");
         match answer.code {
@@ -162,6 +173,7 @@ impl<'a> Site<'a> {
             Some(UnknownCode::EngineFailed | UnknownCode::EngineNotFinite) => {
                 self.engine_failed += 1;
             }
+            Some(UnknownCode::MemoryInDoubt) => self.in_doubt += 1,
             Some(_) => panic!("{answer:?}"),
         }
         self.late += u64::from(answer.degraded.iter().any(|incident| incident.name() == "late"));

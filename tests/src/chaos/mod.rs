@@ -6,7 +6,8 @@
 //! everything overlaps: deaths in recoveries, loads of the logic under hung kernels; there an
 //! incident may hide another, and none may be invented.
 
-mod faults;
+pub mod faults;
+mod line;
 mod load;
 mod run;
 
@@ -19,6 +20,7 @@ use tandem_model::pre::PixelFormat;
 use crate::MS;
 use crate::picture::{Expected, Picture};
 use crate::small::{self, Small};
+pub use line::{Line, Missed};
 
 /// Trigger to reject pulse, and its length, of every run.
 pub const DELAY: u64 = 60 * MS;
@@ -29,6 +31,8 @@ pub const PULSE: u64 = MS;
 pub struct Chaos {
     policies: [Arc<Policy>; 2],
     pictures: Vec<(Picture, [Expected; 2])>,
+    /// Say on stderr what happens, fault by fault and answer by answer.
+    pub aloud: bool,
 }
 
 /// What a run was.
@@ -66,7 +70,7 @@ impl Chaos {
             let expected = std::array::from_fn(|of| picture.expected(&policies[of], &mut Small));
             (picture, expected)
         });
-        Self { pictures: pictures.collect(), policies }
+        Self { pictures: pictures.collect(), policies, aloud: false }
     }
 
     /// Runs a seed to its end; panics with what does not hold.

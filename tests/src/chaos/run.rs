@@ -26,6 +26,7 @@ pub fn run(chaos: &Chaos, seed: u64) -> Outcome {
     world.until("the line is ready", |world| world.line().ready());
     world.board.set_latency(dice.below(2) * dice.below(3 * MS), dice.below(2) * dice.below(MS));
     let mut site = Site::new(chaos, world, dice, mood);
+    site.aloud = chaos.aloud;
     let mut planted = Counts::new();
     if seed % 2 == 1 {
         for _ in 0..FAULTS {
@@ -108,7 +109,7 @@ fn step(site: &mut Site<'_>, planted: &mut Counts) {
 }
 
 /// No further faults; those that wait are taken.
-fn settle(site: &mut Site<'_>) {
+pub fn settle(site: &mut Site<'_>) {
     site.world.engine_runs = true;
     site.world.faults().kill_core_at(u64::MAX);
     site.world.faults().freeze_core(false);
@@ -128,7 +129,7 @@ fn settle(site: &mut Site<'_>) {
 }
 
 /// What must hold at the end of any run.
-fn assert_books(site: &mut Site<'_>, planted: &Counts) {
+pub fn assert_books(site: &mut Site<'_>, planted: &Counts) {
     site.world.assert_all_free();
     assert_answered_once(&site.world.agent, site.jobs);
     site.belt.assert_balanced(&site.world, "the gate");
@@ -152,6 +153,7 @@ fn assert_books(site: &mut Site<'_>, planted: &Counts) {
         let invented = *name != "late" && *count > was(name);
         assert!(!invented, "{name} was counted {count} times: {planted:?}");
     }
+    assert!(site.in_doubt == 0 || of("descriptor_corrupt") > 0, "doubt without a reason");
     let engines = of("engine_failed") + of("engine_not_finite");
     assert!((site.engine_failed..=site.engine_moods).contains(&engines), "{incidents:?}");
 }
