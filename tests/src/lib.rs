@@ -1,13 +1,19 @@
 //! Whole-system tests and benchmarks: what the tests of this folder share.
 
 pub mod bad_images;
+pub mod belt;
+pub mod chaos;
+pub mod dice;
+pub mod heap;
 pub mod lockstep;
+pub mod moody;
 pub mod object;
 pub mod picture;
 pub mod programs;
 pub mod repository;
 pub mod small;
 pub mod threaded;
+pub mod trace;
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ use tandem_agent::judge::Policy;
 use tandem_agent::lanes::Lane;
 use tandem_agent::ticket::Ticket;
 use tandem_boards::Board as Description;
+use tandem_engine::Engine;
 use tandem_link::board::{Board, FaultPort, LinePort};
 use tandem_vboard::Lockstep;
 
@@ -35,12 +36,22 @@ pub struct World {
 impl World {
     /// Powers everything up. `what` names the run in failures.
     pub fn new(what: &str, seed: u64, policy: Policy, gate: Option<(u64, u64)>) -> Self {
+        Self::with_engine(what, seed, policy, gate, Box::new(Small))
+    }
+
+    /// The same with another engine of the small model.
+    pub fn with_engine(
+        what: &str,
+        seed: u64,
+        policy: Policy,
+        gate: Option<(u64, u64)>,
+        engine: Box<dyn Engine>,
+    ) -> Self {
         let board = Lockstep::new(&Description::virtual_default(), seed).expect("the board");
         let board = Arc::new(board);
         let config = AgentConfig { deadline: LONG, gate, ..AgentConfig::default() };
         let (agent, machinery) =
-            Agent::assemble(board.clone(), config, policy, vec![Box::new(Small)])
-                .expect("the agent");
+            Agent::assemble(board.clone(), config, policy, vec![engine]).expect("the agent");
         Self { agent, machinery, board, engine_runs: true, what: what.to_owned() }
     }
 
@@ -56,7 +67,8 @@ impl World {
         self.turn_until(u64::MAX);
     }
 
-    fn turn_until(&mut self, at: u64) {
+    /// The same; the board moves no further than to `at`.
+    pub fn turn_until(&mut self, at: u64) {
         let next = self.machinery.data_plane.poll(self.board.now());
         self.check_slots();
         while (self.engine_runs && self.machinery.engines[0].poll())

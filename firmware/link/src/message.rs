@@ -145,6 +145,14 @@ pub enum Event {
     BadMessage,
     /// The programmable logic was loaded anew under the running firmware.
     LogicReset,
+    /// A descriptor flipped under this job, and the DMA may have written anywhere in memory:
+    /// whatever lies in a slot is in doubt.
+    Astray {
+        /// The job.
+        id: JobId,
+        /// Its own input may be hit, too.
+        own: bool,
+    },
 }
 
 /// From the R5F.

@@ -104,6 +104,7 @@ fn largest_message_of_every_variant_from_the_peer_fits() {
         ("event", FromPeer::Event(Event::LostInterrupt(Lane::Post))),
         ("bad message", FromPeer::Event(Event::BadMessage)),
         ("logic reset", FromPeer::Event(Event::LogicReset)),
+        ("astray", FromPeer::Event(Event::Astray { id: u32::MAX, own: true })),
         ("pong", FromPeer::Pong { sequence: u32::MAX }),
     ] {
         let bytes = bytes_of(&message);

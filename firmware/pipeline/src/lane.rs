@@ -173,6 +173,9 @@ async fn execute<P: Platform, K: LaneKind>(
                 gate::revive(context);
                 JobStatus::LogicReset
             };
+            if status == JobStatus::DescriptorCorrupt {
+                tell_astray(context, job, ready);
+            }
             let status_number = status as u8;
             defmt::warn!(
                 "{=str}: job {=u32} ends with status {=u8}",
@@ -183,6 +186,17 @@ async fn execute<P: Platform, K: LaneKind>(
             recover(context, share, unit).await;
             (status, 0)
         }
+    }
+}
+
+/// Tells the agent if data may have gone anywhere, before it hears how the job ended.
+fn tell_astray<P: Platform, K: LaneKind>(context: &Context<'_, P>, job: &Job<K>, ready: &Ready) {
+    let Ok(input) = context.link.borrow().slot(job.input) else { return };
+    let own = input.addr..input.addr.saturating_add(input.capacity);
+    let bus = context.platform.bus();
+    let chains = [&ready.chains.output, &ready.chains.input];
+    if let Some(astray) = chains.iter().find_map(|chain| chain.astray(&bus, &own)) {
+        context.tell(FromPeer::Event(Event::Astray { id: job.id, own: astray.own }));
     }
 }
 

@@ -43,6 +43,8 @@ pub enum UnknownCode {
     /// Objects were cut off by the model's limit, and what is left would have passed: the one
     /// that matters may be among those cut.
     DetectionsCut,
+    /// A DMA wrote to memory that it was not given while the job's data lay in a slot.
+    MemoryInDoubt,
     /// The agent is shutting down.
     Stopped,
 }
@@ -56,6 +58,7 @@ impl UnknownCode {
             Self::EngineNotFinite => "engine_not_finite",
             Self::Refused => "refused",
             Self::DetectionsCut => "detections_cut",
+            Self::MemoryInDoubt => "memory_in_doubt",
             Self::Stopped => "stopped",
         }
     }
@@ -70,6 +73,7 @@ impl UnknownCode {
             Self::DetectionsCut => {
                 "More objects were found than the model may report; raise max_detections."
             }
+            Self::MemoryInDoubt => "A DMA went astray while the image was in memory.",
             Self::Stopped => "The agent was shut down before the verdict was ready.",
         }
     }
@@ -138,6 +142,7 @@ impl Answer {
             UnknownCode::EngineFailed => "engine",
             UnknownCode::EngineNotFinite => "heads",
             UnknownCode::Stopped => "agent",
+            UnknownCode::MemoryInDoubt => "memory",
             UnknownCode::DetectionsCut => "max_detections",
             UnknownCode::Refused if self.stages[StageName::Main as usize].is_some() => "post",
             UnknownCode::Refused => "pre",
@@ -277,6 +282,8 @@ pub struct Job {
     pub stage_began: Nanos,
     /// Slots were back without an answer at the last health tick.
     pub unanswered: bool,
+    /// A DMA may have written over its data.
+    pub in_doubt: bool,
     /// Undecodable messages seen when it was sent; see the data plane's `lost_answers`.
     pub garbled_before: u64,
 }
@@ -306,6 +313,7 @@ impl Default for Job {
             id: 0,
             to_cpu: false,
             stage_began: 0,
+            in_doubt: false,
             unanswered: false,
             garbled_before: 0,
         }

@@ -1,5 +1,7 @@
 //! Chains: a plan as descriptors in memory; building, reuse, verification, status.
 
+use core::ops::Range;
+
 use tandem_regs::sg_descriptor::{CONTROL, STATUS, offset};
 
 use super::error::{Direction, DmaError, descriptor_error};
@@ -9,6 +11,13 @@ use crate::bus::Bus;
 
 /// Bytes from one descriptor to the next; also their alignment (PG021).
 pub const DESCRIPTOR_BYTES: u32 = 64;
+
+/// The DMA may have written to memory that it was not given: [`Chain::astray`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Astray {
+    /// The job's own input may be hit, too.
+    pub own: bool,
+}
 
 /// How much of a chain is compared with its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +124,24 @@ impl Chain {
                         && ZEROES.iter().all(|zero| bus.read32(at + zero) == 0))
         };
         if self.expected().all(same) { Ok(()) } else { Err(DmaError::DescriptorCorrupt) }
+    }
+
+    /// Where the DMA may have written because a word in memory is not what was written there.
+    /// `own` is the job's input. A pointer that is not aligned is refused before anything is moved.
+    pub fn astray<B: Bus>(&self, bus: &B, own: &Range<u32>) -> Option<Astray> {
+        let writes = self.plan.direction() == Direction::S2mm;
+        let mut astray = None;
+        for (at, words, segment) in self.expected() {
+            let buffer = bus.read32(at + offset::BUFFER);
+            let next = bus.read32(at + offset::NXTDESC) ^ words.next;
+            if writes && buffer != words.buffer {
+                let end = buffer.saturating_add(segment.bytes);
+                astray = Some(Astray { own: buffer < own.end && own.start < end });
+            } else if next != 0 && next.is_multiple_of(DESCRIPTOR_BYTES) && astray.is_none() {
+                astray = Some(Astray { own: false });
+            }
+        }
+        astray
     }
 
     /// The tail's status word says complete.

@@ -12,7 +12,7 @@ pub mod limits;
 pub mod plan;
 pub mod probe;
 
-pub use chain::{Chain, ChainCache, Verify};
+pub use chain::{Astray, Chain, ChainCache, Verify};
 pub use channel::{Channel, Status};
 pub use engine::{AxiDma, Completion, Job, Progress};
 pub use error::{Direction, DmaError, DmaFault};

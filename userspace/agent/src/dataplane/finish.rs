@@ -135,6 +135,8 @@ impl<B: Board> DataPlane<B> {
         let past = self.jobs[i].client.as_ref().is_some_and(|client| now >= client.deadline);
         // A job that failed by itself is unknown for that reason, and late only in its flag.
         let verdict = if past { verdict.and(Err(UnknownCode::Late)) } else { verdict };
+        let doubt = std::mem::take(&mut self.jobs[i].in_doubt);
+        let verdict = if doubt { verdict.and(Err(UnknownCode::MemoryInDoubt)) } else { verdict };
         if verdict == Err(UnknownCode::Late) {
             self.late(i);
         }

@@ -66,6 +66,8 @@ pub struct DataPlane<B: Board> {
     next_id: JobId,
     /// Requests with the engine lanes.
     in_engine: usize,
+    /// Images whose ingest began by then are in doubt.
+    doubt_until: Option<Nanos>,
     /// Undecodable messages from the peer so far.
     garbled: u64,
     /// The ring to the peer was full at the last send: one incident per such spell.
@@ -110,6 +112,7 @@ impl<B: Board> DataPlane<B> {
             jobs: std::array::from_fn(|_| Job::default()),
             next_id: 1,
             in_engine: 0,
+            doubt_until: None,
             garbled: 0,
             ring_full: false,
             doorbell: false,
@@ -190,6 +193,7 @@ impl<B: Board> DataPlane<B> {
                 state: State::Ingested(Hold::Ours(frame)),
                 client: Some(client),
                 stage_began: submitted,
+                in_doubt: self.doubt_until.is_some_and(|until| ingest_began <= until),
                 ..Job::default()
             };
         }

@@ -162,11 +162,25 @@ impl<B: Board> DataPlane<B> {
                 Ok(FromPeer::Event(Event::LogicReset)) => {
                     self.counters.incident(Incident::LogicReset);
                 }
+                Ok(FromPeer::Event(Event::Astray { id, own })) => self.doubt(now, id, own),
                 Ok(FromPeer::Pong { sequence }) => self.pings.answer(now, sequence),
                 Err(_) => {
                     self.garbled += 1;
                     self.counters.incident(Incident::BadMessage);
                 }
+            }
+        }
+    }
+
+    /// The DMA of job `id` may have written anywhere, and nobody can tell where: what lies in a slot
+    /// now, of a job or of an image that is still being taken in, must not become a verdict. The
+    /// fault itself is counted by the job's end.
+    fn doubt(&mut self, now: Nanos, id: JobId, own: bool) {
+        self.doubt_until = Some(now);
+        for job in &mut self.jobs {
+            let pl = matches!(job.state, State::PrePl(..) | State::PostPl(..));
+            if own || !(pl && job.id == id) {
+                job.in_doubt = job.client.is_some();
             }
         }
     }
