@@ -8,12 +8,15 @@ use std::{
 
 use tandem_link::{SharedMemory, memory::HostMemory};
 
+/// Number of an access, and what happens just before it.
+type Interrupt = (u32, Box<dyn FnOnce()>);
+
 /// What happens during a side's next operation, by the number of its access.
 #[derive(Default)]
 pub struct Plan {
     access: Cell<u32>,
     kill_at: Cell<Option<u32>>,
-    interrupt: RefCell<Option<(u32, Box<dyn FnOnce()>)>>,
+    interrupt: RefCell<Option<Interrupt>>,
 }
 
 impl Plan {
@@ -35,7 +38,7 @@ impl Plan {
     /// Nothing happens.
     pub fn clear(&self) {
         self.kill_at.set(None);
-        self.interrupt.borrow_mut().take();
+        self.no_interrupt();
     }
 
     /// Runs an operation of the side; `None` if it died. The plan is used up.
