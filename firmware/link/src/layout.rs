@@ -48,9 +48,9 @@ pub mod agent {
 
 /// Words that the peer writes.
 pub mod peer {
-    /// Epoch of the peer; written last of an announcement.
+    /// Epoch of the peer.
     pub const EPOCH: u32 = 0x100;
-    /// The agent epoch that this peer epoch serves.
+    /// The agent epoch that this peer epoch serves; written last of an announcement.
     pub const SERVES: u32 = 0x104;
     /// Index in the ring from the peer at which this peer epoch begins.
     pub const FROM_PEER_START: u32 = 0x108;

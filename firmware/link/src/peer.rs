@@ -99,8 +99,9 @@ impl<M: SharedMemory> LinkPeer<M> {
         let epoch = if ahead { proposal } else { last.wrapping_add(1).max(1) };
         self.rx = None;
         self.mem.store(peer::FROM_PEER_START, self.tx.head());
-        self.mem.store(peer::SERVES, self.serves);
         self.mem.store(peer::EPOCH, epoch);
+        // Last: a new agent that saw it before the epoch would accept the life that is over.
+        self.mem.store(peer::SERVES, self.serves);
         self.epoch = epoch;
         epoch
     }

@@ -21,14 +21,17 @@ pub fn write<M: SharedMemory>(mem: &M, offset: u32, value: u64) {
     mem.store(offset, sequence.wrapping_add(2));
 }
 
+/// Reads the value at `offset` in one try; `None` if the writer was caught, or died, half-way.
+pub fn try_read<M: SharedMemory>(mem: &M, offset: u32) -> Option<u64> {
+    let before = mem.load(offset);
+    let low = mem.load(offset + 4);
+    let high = mem.load(offset + 8);
+    let after = mem.load(offset);
+    let whole = before & 1 == 0 && before == after;
+    whole.then_some((u64::from(high) << 32) | u64::from(low))
+}
+
 /// Reads the value at `offset`; `None` if the writer was caught, or died, half-way each time.
 pub fn read<M: SharedMemory>(mem: &M, offset: u32) -> Option<u64> {
-    (0..TRIES).find_map(|_| {
-        let before = mem.load(offset);
-        let low = mem.load(offset + 4);
-        let high = mem.load(offset + 8);
-        let after = mem.load(offset);
-        let whole = before & 1 == 0 && before == after;
-        whole.then_some((u64::from(high) << 32) | u64::from(low))
-    })
+    (0..TRIES).find_map(|_| try_read(mem, offset))
 }

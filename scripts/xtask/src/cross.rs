@@ -23,11 +23,7 @@ enum Toolchain {
 pub fn ensure_tools(runner: &Runner) -> Result<()> {
     apt::ensure(runner, &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"], None)?;
     if matches!(toolchain(R5F), Toolchain::Debian) {
-        apt::ensure(
-            runner,
-            &["rustc-web", "cargo-web", "rust-web-src", "binutils-arm-none-eabi"],
-            None,
-        )?;
+        apt::ensure(runner, &["rustc-web", "cargo-web", "rust-web-src"], None)?;
     }
     if matches!(toolchain(ARM64), Toolchain::Debian) {
         apt::ensure_architecture(runner, "arm64")?;
@@ -37,7 +33,7 @@ pub fn ensure_tools(runner: &Runner) -> Result<()> {
         let suite = apt::ensure_backports(runner)?;
         apt::ensure(runner, &["qemu-system-arm"], Some(&suite))?;
     }
-    apt::ensure(runner, &["binutils-aarch64-linux-gnu"], None)
+    apt::ensure(runner, &["binutils-aarch64-linux-gnu", "binutils-arm-none-eabi"], None)
 }
 
 /// rustup's standard library for the target, fetched if rustup can; else Debian's toolchain.
@@ -77,19 +73,25 @@ fn cross_cargo(runner: &Runner, target: &str) -> Command {
     }
 }
 
-/// agentd and agentctl for the A53.
-pub fn arm64(runner: &Runner) -> Result<()> {
-    ensure_tools(runner)?;
+/// Builds packages for the A53; returns the folder of their programs.
+pub fn build_arm64(runner: &Runner, packages: &[&str]) -> Result<PathBuf> {
+    let folder = runner.root.join("target/arm64");
     let mut cargo = cross_cargo(runner, ARM64);
+    cargo.args(["build", "--quiet", "--release", "--target", ARM64, "--target-dir"]).arg(&folder);
     cargo
-        .args(["build", "--quiet", "--release", "--target", ARM64, "--target-dir"])
-        .arg(runner.root.join("target/arm64"))
-        .args(["-p", "tandem-agent", "-p", "tandem-agentctl"])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
         .env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
     run(&mut cargo)?;
+    Ok(folder.join(ARM64).join("release"))
+}
+
+/// agentd and agentctl for the A53.
+pub fn arm64(runner: &Runner) -> Result<()> {
+    ensure_tools(runner)?;
+    let folder = build_arm64(runner, &["tandem-agent", "tandem-agentctl"])?;
     for program in ["agentd", "agentctl"] {
-        let path = runner.root.join("target/arm64").join(ARM64).join("release").join(program);
+        let path = folder.join(program);
         let header = output(Command::new("aarch64-linux-gnu-readelf").arg("-h").arg(&path))?;
         if !header.contains("AArch64") {
             bail!("{} is not an AArch64 program", path.display());
@@ -102,7 +104,7 @@ pub fn arm64(runner: &Runner) -> Result<()> {
 /// The R5F image: build, size against TCM, and a pre job on a real (emulated) R5F core.
 pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     ensure_tools(runner)?;
-    let image = build_rpu(runner)?;
+    let image = build_rpu(runner, "tandem-rpu")?;
     report_size(&image)?;
     if build_only {
         return Ok(());
@@ -116,10 +118,11 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     ]))
 }
 
-fn build_rpu(runner: &Runner) -> Result<PathBuf> {
+/// Builds a package whose one program has its name, for the R5F; returns the image.
+pub fn build_rpu(runner: &Runner, package: &str) -> Result<PathBuf> {
     let mut cargo = cross_cargo(runner, R5F);
     let folder = runner.root.join("target/rpu");
-    cargo.args(["build", "--quiet", "--profile", "firmware", "-p", "tandem-rpu"]);
+    cargo.args(["build", "--quiet", "--profile", "firmware", "-p", package]);
     cargo.args(["--target", R5F, "--target-dir"]).arg(&folder);
     if matches!(toolchain(R5F), Toolchain::Debian) {
         cargo.arg("-Zbuild-std=core,alloc");
@@ -127,7 +130,7 @@ fn build_rpu(runner: &Runner) -> Result<PathBuf> {
         cargo.env(linker, "-Clinker=arm-none-eabi-ld -Clinker-flavor=ld");
     }
     run(&mut cargo)?;
-    Ok(folder.join(R5F).join("firmware/tandem-rpu"))
+    Ok(folder.join(R5F).join("firmware").join(package))
 }
 
 /// Prints what lies in each TCM bank and fails where it does not fit.

@@ -3,6 +3,8 @@
 mod apt;
 mod assets;
 mod cross;
+mod disassembly;
+mod exclusives;
 mod lint;
 mod shell;
 mod test;
@@ -54,6 +56,8 @@ enum Task {
     },
     /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
     Arm64,
+    /// Disassemble both processors' programs: no exclusive instructions on shared words.
+    Exclusives,
 }
 
 fn main() {
@@ -73,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Regs { check } => lint::registers(&runner, check),
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Arm64 => cross::arm64(&runner),
+        Task::Exclusives => exclusives::check(&runner),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `scripts/test`: every test, each step named, and one count at the end.
 
 use crate::shell::{Runner, run as run_command};
-use crate::{assets, cross, lint};
+use crate::{assets, cross, exclusives, lint};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -48,9 +48,10 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         }
         total.add(step(runner, "tests", || cargo_test(runner, None)));
         type Check = fn(&Runner) -> Result<()>;
-        let checks: [(&str, Check); 3] = [
+        let checks: [(&str, Check); 4] = [
             ("agentd and agentctl for aarch64", cross::arm64),
             ("R5F image: build, size, one pre job in QEMU", |r| cross::rpu(r, false)),
+            ("no exclusive instructions on shared words", exclusives::check),
             ("demo: scripts/demo --check --quick", demo),
         ];
         for (name, check) in checks {

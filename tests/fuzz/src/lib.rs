@@ -16,13 +16,13 @@ pub use files::{board, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use simulator::{fault_name, simulator};
-pub use wire::{control, ingest};
+pub use wire::{control, ingest, log_frames};
 
 /// A target: any bytes in, whether they were accepted out.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("board", board),
     ("control", control),
     ("fault_name", fault_name),
@@ -31,6 +31,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("kernel_spec", kernel_spec),
     ("link_ends", link_ends),
     ("link_messages", link_messages),
+    ("log_frames", log_frames),
     ("log_ring", log_ring),
     ("model", model),
     ("post_heads", post_heads),

@@ -1,12 +1,15 @@
-//! What clients send: images, and the frames of the control protocol.
+//! What clients and the firmware send: images, frames of the control protocol, frames of the log.
 
 use std::cell::RefCell;
+use std::path::Path;
 
+use defmt_decoder::Table;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_agent::control::frame::{self, FrameError};
 use tandem_agent::control::{Request, Response};
 use tandem_agent::ingest::{decode_into, probe};
+use tandem_agent::logs::{self, Decoder};
 use tandem_model::pre::{Layout, PreParams};
 use tokio::runtime::Runtime;
 
@@ -70,4 +73,33 @@ fn again<T: Serialize + DeserializeOwned>(message: &T) {
     let frame = frame::encode(message).expect("what came in fits");
     let back: T = frame::decode(&frame[4..]).expect("what was written can be read");
     assert!(frame::encode(&back).expect("again") == frame);
+}
+
+/// The log's bytes as they come out of the ring, in pieces of the first byte's length (0: at once),
+/// each of them perhaps behind a gap. Every piece leaves a line for a frame at most, and no frame is
+/// shorter than its end mark. True if a line of the firmware came.
+pub fn log_frames(bytes: &[u8]) -> bool {
+    thread_local! {
+        // The strings of an R5F image: README.md has how they were taken.
+        static TABLE: Table = logs::table(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/r5f-log.elf")),
+        )
+        .expect("a defmt table");
+    }
+    let [piece, gap, bytes @ ..] = bytes else { return false };
+    let piece = if *piece == 0 { bytes.len().max(1) } else { usize::from(*piece) };
+    TABLE.with(|table| {
+        let mut decoder = Decoder::new(table);
+        let mut lines = 0;
+        let mut spoke = false;
+        for (number, part) in bytes.chunks(piece).enumerate() {
+            let lost = u32::from(number > 0 && number == usize::from(*gap));
+            decoder.lines(part, lost, |line| {
+                lines += 1;
+                spoke |= !line.text.contains("of the log were lost");
+            });
+        }
+        assert!(lines <= bytes.len() + 1, "more lines than bytes");
+        spoke
+    })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use defmt_decoder::{DecodeError, Table};
+use defmt_decoder::{DecodeError, StreamDecoder, Table};
 use tokio::sync::{Notify, watch};
 
 use crate::control::LogLine;
@@ -86,35 +86,53 @@ impl Logs {
             self.push(note("warn", "The program holds no defmt table, its log cannot be decoded"));
             return;
         };
-        let mut decoder = table.new_stream_decoder();
+        let mut decoder = Decoder::new(&table);
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
             let Some(lost) = source(&mut bytes) else { return };
-            if lost > 0 {
-                // What follows begins inside a frame, perhaps: start afresh.
-                decoder = table.new_stream_decoder();
-                self.push(note("warn", &format!("{lost} bytes of the log were lost")));
-            }
-            decoder.received(&bytes);
-            loop {
-                match decoder.decode() {
-                    Ok(frame) => self.push(LogLine {
-                        level: frame.level().map_or("", |level| level.as_str()).to_owned(),
-                        at: frame.display_timestamp().map(|t| t.to_string()).unwrap_or_default(),
-                        text: frame.display_message().to_string(),
-                    }),
-                    Err(DecodeError::UnexpectedEof) => break,
-                    Err(DecodeError::Malformed) if table.encoding().can_recover() => {}
-                    Err(DecodeError::Malformed) => {
-                        decoder = table.new_stream_decoder();
-                        self.push(note("warn", "The log is damaged, some of it is missing"));
-                        break;
-                    }
-                }
-            }
+            decoder.lines(&bytes, lost, |line| self.push(line));
             self.0.drained.send_modify(|passes| *passes += 1);
             tokio::time::sleep(DRAIN_EVERY).await;
+        }
+    }
+}
+
+/// Turns the bytes of the board's log ring into lines.
+pub struct Decoder<'t> {
+    table: &'t Table,
+    stream: Box<dyn StreamDecoder + Send + Sync + 't>,
+}
+
+impl<'t> Decoder<'t> {
+    /// At the beginning of a frame.
+    pub fn new(table: &'t Table) -> Self {
+        Self { table, stream: table.new_stream_decoder() }
+    }
+
+    /// Takes what was read of the ring, before which `lost` bytes are missing. A frame may end in
+    /// a later call; what is damaged is told and left out.
+    pub fn lines(&mut self, bytes: &[u8], lost: u32, mut line: impl FnMut(LogLine)) {
+        if lost > 0 {
+            // What follows begins inside a frame, perhaps: start afresh.
+            self.stream = self.table.new_stream_decoder();
+            line(note("warn", &format!("{lost} bytes of the log were lost")));
+        }
+        self.stream.received(bytes);
+        loop {
+            match self.stream.decode() {
+                Ok(frame) => line(LogLine {
+                    level: frame.level().map_or("", |level| level.as_str()).to_owned(),
+                    at: frame.display_timestamp().map(|t| t.to_string()).unwrap_or_default(),
+                    text: frame.display_message().to_string(),
+                }),
+                Err(DecodeError::UnexpectedEof) => return,
+                Err(DecodeError::Malformed) if self.table.encoding().can_recover() => {}
+                Err(DecodeError::Malformed) => {
+                    self.stream = self.table.new_stream_decoder();
+                    return line(note("warn", "The log is damaged, some of it is missing"));
+                }
+            }
         }
     }
 }
