@@ -196,7 +196,7 @@ fn an_even_surface_stays_itself_under_any_area() {
 }
 
 #[test]
-fn an_area_average_is_within_a_quarter_and_rounding_of_the_exact_mean() {
+fn an_area_average_is_within_an_eighth_an_axis_and_rounding_of_the_exact_mean() {
     let mut random = Random(3);
     for (side, to) in [(97u16, 96u16), (97, 60), (97, 48), (97, 13), (640, 416), (1000, 999)] {
         let frame = Frame::packed(PixelFormat::Mono8, side, 1);

@@ -93,6 +93,6 @@ mod tests {
         let field = FlatField::new(10, 4, 3, &nodes).unwrap();
         let at = |y, x| Gains::new(&field, y).apply(1010, x);
         assert_eq!([at(0, 0), at(0, 16), at(0, 8)], [1000, 2000, 1500]);
-        assert_eq!([at(16, 16), at(8, 16), at(31, 0)], [3000, 2500, 63]);
+        assert_eq!([at(16, 16), at(8, 16), at(16, 24), at(31, 0)], [1000, 1500, 2000, 63]);
     }
 }
