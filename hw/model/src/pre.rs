@@ -1,13 +1,22 @@
 //! `pre`: frame in, tensor out. Samples to colour, crop, 3x3 filter, grey, resize, letterbox,
 //! scale and offset, element.
 
+mod area;
+mod bayer;
+mod bilinear;
 mod colour;
+mod element;
+mod filter;
 mod format;
 mod frame;
 mod packets;
 mod params;
+mod rows;
 mod run;
 mod sample;
+mod samples;
+mod source;
+mod store;
 mod tables;
 
 use serde::{Deserialize, Serialize};

@@ -20,8 +20,12 @@ fn formula(p: &PreParams, frame: &[u8], c: usize, x: u16, y: u16) -> u8 {
             sum += i128::from(source(p, frame, c, column, row)) * row_weight * column_weight;
         }
     }
-    let scaled = (sum >> 22) * i128::from(p.scale[c]) + i128::from(p.offset[c]) + (1 << 15);
-    (scaled >> 16).clamp(0, 255) as u8
+    scaled(p, c, (sum >> 22) as u8)
+}
+
+fn scaled(p: &PreParams, c: usize, pixel: u8) -> u8 {
+    let sum = i64::from(pixel) * i64::from(p.scale[c]) + i64::from(p.offset[c]) + (1 << 15);
+    (sum >> 16).clamp(0, 255) as u8
 }
 
 fn source(p: &PreParams, frame: &[u8], c: usize, x: usize, y: usize) -> u8 {
@@ -61,7 +65,9 @@ fn any_params() -> impl Strategy<Value = PreParams> {
             let mut frame = if nv12 { Frame::nv12(w, h) } else { Frame::rgb8(w, h) };
             frame.stride += gap;
             let layout = if planar { Layout::Planar } else { Layout::Interleaved };
-            let mut p = PreParams::letterbox(frame, crop, tw, th, pad, layout).unwrap();
+            let mut p = PreParams::letterbox(frame, crop, tw, th, pad, layout)
+                .unwrap()
+                .with_resize(Resize::Bilinear);
             let free = |len: u16, a: f64, b: f64| {
                 let at = (f64::from(len) * a) as u16;
                 (at, ((f64::from(len - at) * b) as u16).max(1))
@@ -102,7 +108,7 @@ proptest! {
             for x in 0..p.width {
                 let inside = (r.x..r.x + r.w).contains(&x) && (r.y..r.y + r.h).contains(&y);
                 for c in 0..3 {
-                    let wanted = if inside { formula(&p, &frame, c, x - r.x, y - r.y) } else { p.pad[c] };
+                    let wanted = if inside { formula(&p, &frame, c, x - r.x, y - r.y) } else { scaled(&p, c, p.pad[c]) };
                     prop_assert_eq!(tensor[at(&p, c, x, y)], wanted, "{} {} {} {:?}", c, x, y, p);
                 }
             }
@@ -196,6 +202,85 @@ fn refusals_name_the_field() {
     assert_eq!(refused(|p| p.step_y = MAX_STEP + 1), "step_y");
     assert_eq!(refused(|p| p.scale[1] = MAX_SCALE + 1), "scale");
     assert_eq!(refused(|p| p.band_rows = 33), "band_rows");
+    assert_eq!(refused(|p| p.lut = true), "lut");
+    assert_eq!(refused(|p| p.flat = true), "flat");
+    // 64 columns to 32 are an area of two each: not of less than one, nor of more than there is.
+    assert_eq!(refused(|p| (p.resize, p.step_x) = (Resize::Area, UNIT_STEP - 1)), "step_x");
+    assert_eq!(refused(|p| (p.resize, p.step_x) = (Resize::Area, (2 << 32) + 1)), "step_x");
+    assert_eq!(refused(|p| (p.resize, p.step_y) = (Resize::Area, (2 << 32) + 1)), "step_y");
+}
+
+#[test]
+fn odd_edges_are_refused_where_pixels_share_samples() {
+    let crop_of = |format: PixelFormat, x: u16, y: u16| {
+        let (frame, crop) = (Frame::packed(format, 8, 8), Rect { x, y, w: 4, h: 4 });
+        PreParams::letterbox(frame, crop, 4, 4, [0; 3], Layout::Planar).map(|_| ())
+    };
+    for format in PixelFormat::ALL {
+        let good = |even: bool| if even { Err(PreError::Range("crop")) } else { Ok(()) };
+        assert_eq!(crop_of(format, 1, 0), good(format.even_x()), "{format:?}");
+        assert_eq!(crop_of(format, 0, 1), good(format.even_y()), "{format:?}");
+    }
+    let odd = Frame::packed(PixelFormat::BayerGrbg12, 8, 7).validate();
+    assert_eq!(odd, Err(PreError::Range("frame.height")));
+    assert_eq!(Frame::packed(PixelFormat::Yuyv, 8, 7).validate(), Ok(()));
+    assert_eq!(
+        Frame::packed(PixelFormat::Yuyv, 7, 8).validate(),
+        Err(PreError::Range("frame.width"))
+    );
+}
+
+#[test]
+fn tables_are_there_and_fit_or_are_refused() {
+    let frame = Frame::packed(PixelFormat::BayerRggb10, 64, 48);
+    let p = PreParams::letterbox(frame, frame.full(), 32, 32, [0; 3], Layout::Planar).unwrap();
+    let lut = |bits| Lut::new(bits, |_, sample| sample as u8).unwrap();
+    let run = |lut_on, flat_on, tables: Tables| {
+        let p = PreParams { lut: lut_on, flat: flat_on, ..p.clone() };
+        preprocess(&p, &tables, &[0; 1 << 16], &mut [0; 1 << 16])
+    };
+    let (ten, twelve) = (lut(10), lut(12));
+    assert_eq!(run(true, false, Tables::NONE), Err(PreError::Missing("lut")));
+    let with = |lut| Tables { lut: Some(lut), flat: None };
+    assert_eq!(run(true, false, with(&twelve)), Err(PreError::Range("lut")));
+    assert_eq!(run(false, false, with(&twelve)), Ok(()));
+    assert_eq!(run(true, false, with(&ten)), Ok(()));
+    // Nodes every 16 pixels: five columns end at 64, four rows at 48.
+    let field = |columns, rows| FlatField::new(0, 4, columns, &vec![4096; columns * rows]).unwrap();
+    let fits =
+        |columns, rows| run(false, true, Tables { lut: None, flat: Some(&field(columns, rows)) });
+    assert_eq!(run(false, true, Tables::NONE), Err(PreError::Missing("flat")));
+    assert_eq!([fits(5, 4), fits(33, 33)], [Ok(()); 2]);
+    assert_eq!([fits(4, 4), fits(5, 3)], [Err(PreError::Range("flat")); 2]);
+    assert!(
+        FlatField::new(0, 3, 5, &[0; 20]).is_err() && FlatField::new(0, 4, 5, &[0; 19]).is_err()
+    );
+    assert!(Lut::new(9, |_, _| 0).is_err());
+}
+
+#[test]
+fn letterbox_takes_the_area_where_bilinear_would_skip_pixels() {
+    let resize = |w, h, tw, th| {
+        let frame = Frame::rgb8(w, h);
+        let p = PreParams::letterbox(frame, frame.full(), tw, th, [0; 3], Layout::Planar).unwrap();
+        p.resize
+    };
+    assert_eq!(resize(1280, 720, 640, 640), Resize::Bilinear);
+    assert_eq!(resize(1282, 720, 640, 640), Resize::Area);
+    assert_eq!(resize(1000, 1, 99, 33), Resize::Area);
+    assert_eq!(resize(320, 240, 640, 640), Resize::Bilinear);
+}
+
+#[test]
+fn grey_and_wide_elements_change_the_bytes_and_the_packets() {
+    let mut p = plain();
+    (p.channels, p.element, p.band_rows) = (Channels::Grey, Element::F16, 20);
+    assert_eq!((p.tensor_bytes(), p.packet_count()), (2048, 2));
+    assert!(packets(&p).eq([(0, 1280), (1280, 768)]));
+    (p.channels, p.layout) = (Channels::Rgb, Layout::Interleaved);
+    assert!(packets(&p).eq([(0, 3840), (3840, 2304)]));
+    p.layout = Layout::Planar;
+    assert!(packets(&p).take(3).eq([(0, 1280), (2048, 1280), (4096, 1280)]));
 }
 
 #[test]

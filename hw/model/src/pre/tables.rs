@@ -117,6 +117,11 @@ impl FlatField {
         self.shift
     }
 
+    /// Side of a cell in pixels.
+    pub(super) const fn cell(&self) -> u32 {
+        1 << self.shift
+    }
+
     /// Gains of a row of nodes, unsigned Q12.
     pub fn nodes(&self, row: usize) -> &[u16] {
         &self.gains[row * self.columns..][..self.columns]
