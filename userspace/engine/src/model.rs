@@ -186,6 +186,7 @@ impl Model {
             score_threshold: q16(d.thresholds.score),
             iou_threshold: q16(d.thresholds.iou),
             class_agnostic: d.thresholds.class_agnostic,
+            top_k: d.thresholds.top_k,
             max_detections: d.thresholds.max_detections,
             width: d.input.width,
             height: d.input.height,
