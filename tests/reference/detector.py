@@ -71,6 +71,8 @@ def sigmoid(x):
 
 def decode(head, raw, classes):
     """Boxes, scores and classes of one head in the order (anchor, row, column), in float64."""
+    if head["kind"] in ("yolov8", "yolox", "boxes"):
+        return decode_anchor_free(head, raw.astype(np.float64), classes)
     anchors = np.array(head["anchors"], np.float64)
     rows, columns = raw.shape[1:]
     t = raw.astype(np.float64).reshape(len(anchors), 5 + classes, rows, columns)
@@ -93,10 +95,37 @@ def decode(head, raw, classes):
     return flat(box), score.max(axis=1), score.argmax(axis=1)
 
 
+def decode_anchor_free(head, raw, classes):
+    """Likewise for heads with one box a cell; `boxes` is a list that the network has decoded."""
+    numbers = len(raw) - classes
+    if head["kind"] == "boxes":
+        centre, extent = raw[:2].T, np.maximum(raw[2:4], 0).T
+        low, high = centre - extent / 2, centre + extent / 2
+        score = np.clip(raw[4:], 0, 1).T
+        return np.concatenate([low, high], axis=1), score.max(axis=1), score.argmax(axis=1)
+    row, column = np.mgrid[: raw.shape[1], : raw.shape[2]]
+    cell, stride = np.stack([column, row]), head["stride"]
+    if head["kind"] == "yolov8":
+        bins = raw[:numbers].reshape(4, 16, *raw.shape[1:])
+        weight = np.exp(bins - bins.max(axis=1, keepdims=True))
+        reach = (weight * np.arange(16)[:, None, None]).sum(axis=1) / weight.sum(axis=1)
+        low, high = (cell + 0.5 - reach[:2]) * stride, (cell + 0.5 + reach[2:]) * stride
+        score = sigmoid(raw[numbers:])
+    else:
+        with np.errstate(over="ignore"):
+            centre, extent = (raw[:2] + cell) * stride, np.exp(raw[2:4]) * stride
+        low, high = centre - extent / 2, centre + extent / 2
+        score = sigmoid(raw[4]) * sigmoid(raw[5:])
+    box = np.concatenate([low, high]).reshape(4, -1).T
+    score = score.reshape(classes, -1).T
+    return box, score.max(axis=1), score.argmax(axis=1)
+
+
 def suppress(boxes, scores, classes, thresholds):
     """Indices that survive greedy suppression, by score descending, then index ascending."""
     order = [i for i in np.lexsort((np.arange(len(scores)), -scores))
              if scores[i] >= thresholds["score"]]
+    order = order[: thresholds.get("top_k") or None]
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     kept = []
     for i in order:

@@ -32,6 +32,7 @@ fn post() -> PostParams {
         score_threshold: 1000,
         iou_threshold: 60000,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 16,
         width: SIDE,
         height: SIDE,

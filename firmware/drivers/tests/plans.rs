@@ -147,6 +147,7 @@ fn post_params(count: u8, classes: u16, grid: [(u8, u8); 4], gap: [u8; 4]) -> Po
         score_threshold: 1000,
         iou_threshold: 30000,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 1024,
         width: 640,
         height: 640,

@@ -143,6 +143,7 @@ fn post_jobs_give_the_models_result() {
         score_threshold: 9000,
         iou_threshold: 30_000,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 100,
         width: 64,
         height: 64,

@@ -60,6 +60,7 @@ fn largest_post() -> Work {
         score_threshold: u16::MAX,
         iou_threshold: u16::MAX,
         class_agnostic: true,
+        top_k: 4096,
         max_detections: u16::MAX,
         width: u16::MAX,
         height: u16::MAX,

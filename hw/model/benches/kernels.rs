@@ -51,6 +51,7 @@ fn yolo_tiny(per_mille: u32) -> (PostParams, Vec<u8>) {
         score_threshold: 0x4000,
         iou_threshold: 0x7333,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 300,
         width: 416,
         height: 416,
@@ -97,11 +98,12 @@ fn nms(c: &mut Criterion) {
             Detection { x1, y1, x2, y2, score: below(65536) as u16, class: 0, index }
         })
         .collect();
-    let kept = suppress(&mut boxes.clone(), 0x7333, false);
+    let mut scratch = Box::new(NmsScratch::new());
+    let kept = suppress(&mut boxes.clone(), 0x7333, false, &mut scratch);
     c.bench_function(&format!("nms of 1000 boxes, {kept} kept"), |b| {
         b.iter_batched_ref(
             || boxes.clone(),
-            |boxes| suppress(boxes, 0x7333, false),
+            |boxes| suppress(boxes, 0x7333, false, &mut scratch),
             BatchSize::SmallInput,
         );
     });

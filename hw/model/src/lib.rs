@@ -8,7 +8,15 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod classify;
+pub mod ctc;
 pub mod gate;
+pub mod mask;
+pub mod plane;
 pub mod post;
 pub mod pre;
+mod refusal;
 pub mod slice;
+pub mod tiles;
+
+pub use refusal::Refusal;

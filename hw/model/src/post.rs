@@ -1,16 +1,18 @@
 //! `post`: raw heads in, detections out. Sigmoid, threshold, box decode, non-maximum suppression.
 
 mod decode;
-mod fixed;
-mod nms;
+mod dfl;
+pub(crate) mod fixed;
+pub(crate) mod nms;
 mod params;
 mod result;
 mod run;
+mod select;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use nms::suppress;
+pub use nms::{NmsScratch, suppress};
 pub use result::read_result;
 pub use run::{PostScratch, postprocess};
 
@@ -18,10 +20,13 @@ pub use run::{PostScratch, postprocess};
 pub const MAX_HEADS: usize = 4;
 /// Most anchors of one head.
 pub const MAX_ANCHORS: usize = 3;
-/// Most candidates above the threshold; one more is [`PostError::TooManyCandidates`].
+/// Most candidates that enter suppression. Without [`PostParams::top_k`] one more is
+/// [`PostError::TooManyCandidates`].
 pub const MAX_CANDIDATES: usize = 4096;
 /// Most detections after suppression.
 pub const MAX_DETECTIONS: usize = 1024;
+/// Logits of one distance in a YOLOv8 head: it reaches to `DFL_BINS - 1` cells.
+pub const DFL_BINS: usize = 16;
 /// Most classes of one anchor.
 pub const MAX_CLASSES: u16 = 1024;
 /// Largest width or height of the network's input and of an anchor, in pixels.
@@ -44,9 +49,19 @@ pub enum HeadKind {
     YoloV3 = 0,
     /// `xy = (2 sigmoid(t) - 0.5 + cell) * stride`, `wh = (2 sigmoid(t))^2 * anchor`.
     YoloV5 = 1,
+    /// Anchor-free, no objectness: four distributions of [`DFL_BINS`] logits over the distances
+    /// left, top, right, bottom of the cell's centre, `edge = (cell + 0.5 -+ mean) * stride`.
+    YoloV8 = 2,
+    /// Anchor-free: `xy = (t + cell) * stride`, `wh = exp(t) * stride`.
+    YoloX = 3,
+    /// Boxes that the network has decoded, such as an exported YOLOv8: centre x, centre y, width,
+    /// height in network pixels, then class probabilities. The cells are a list: their place does
+    /// not matter, and the stride is 1.
+    Boxes = 4,
 }
 
-/// One output of the network: f32, little endian, `[anchors * (5 + classes), grid_h, grid_w]`.
+/// One output of the network: f32, little endian,
+/// `[anchors * (box numbers + classes), grid_h, grid_w]`; see [`HeadKind::box_numbers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Decoding rule.
@@ -57,9 +72,9 @@ pub struct Head {
     pub grid_h: u16,
     /// Network pixels per cell.
     pub stride: u16,
-    /// Anchors in use, 1 to [`MAX_ANCHORS`].
+    /// Anchors in use, 1 to [`MAX_ANCHORS`]; 1 for the kinds without anchors.
     pub anchor_count: u8,
-    /// Width and height of each anchor in network pixels.
+    /// Width and height of each anchor in network pixels; not read for the kinds without anchors.
     pub anchors: [(u16, u16); MAX_ANCHORS],
     /// Where the head begins in the heads slot, in bytes (a multiple of 64).
     pub offset: u32,
@@ -80,6 +95,10 @@ pub struct PostParams {
     pub iou_threshold: u16,
     /// Suppress across classes, too.
     pub class_agnostic: bool,
+    /// Most candidates that enter suppression, at most [`MAX_CANDIDATES`]: the best by score, then
+    /// by index. 0: all of them, and more than [`MAX_CANDIDATES`] is an error.
+    #[serde(default)]
+    pub top_k: u16,
     /// Most detections to report, 1 to [`MAX_DETECTIONS`]; the best are kept.
     pub max_detections: u16,
     /// Network input width in pixels; boxes are clipped to it.
@@ -118,6 +137,8 @@ pub struct ResultHeader {
     pub not_finite: u32,
     /// Detections that `max_detections` cut off.
     pub cut: u32,
+    /// Candidates that `top_k` kept out of suppression.
+    pub surplus: u32,
 }
 
 /// Why a run failed; names the field.
@@ -136,7 +157,7 @@ pub enum PostError {
         /// Bytes needed.
         need: usize,
     },
-    /// More than [`MAX_CANDIDATES`] anchors passed the threshold.
+    /// More than [`MAX_CANDIDATES`] anchors passed the threshold, and `top_k` is 0.
     #[error("post: more than {MAX_CANDIDATES} candidates pass score_threshold")]
     TooManyCandidates,
 }

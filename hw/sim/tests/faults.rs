@@ -128,6 +128,7 @@ fn a_stuck_tlast_of_the_only_packet_leaves_its_descriptor_open() {
         score_threshold: 40_000,
         iou_threshold: 30_000,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 10,
         width: 32,
         height: 32,

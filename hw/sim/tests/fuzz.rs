@@ -110,6 +110,7 @@ fn small_post() -> PostParams {
         score_threshold: 10_000,
         iou_threshold: 30_000,
         class_agnostic: true,
+        top_k: 0,
         max_detections: 5,
         width: 24,
         height: 16,

@@ -137,6 +137,7 @@ fn post_params() -> PostParams {
         score_threshold: 30_000,
         iou_threshold: 30_000,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 100,
         width: 80,
         height: 112,

@@ -48,6 +48,7 @@ fn post_params() -> PostParams {
         score_threshold: 10_000,
         iou_threshold: 30_000,
         class_agnostic: true,
+        top_k: 0,
         max_detections: 5,
         width: 24,
         height: 16,

@@ -118,7 +118,7 @@ pub fn post_heads(bytes: &[u8]) -> bool {
     let header = match ran {
         Ok(header) => header,
         Err(error) => {
-            assert_eq!(error, PostError::TooManyCandidates);
+            assert_eq!((error, params.top_k), (PostError::TooManyCandidates, 0));
             assert!(result.iter().all(|byte| *byte == 0xaa), "written on an error");
             return false;
         }
@@ -141,18 +141,20 @@ fn valid_post(input: &mut Input<'_>) -> PostParams {
         let mut anchor = || 1 + input.half() % 8192;
         let anchors = [0; 3].map(|_| (anchor(), anchor()));
         let flags = input.byte();
+        let kind = HeadKind::from_u8(input.byte() % 5).expect("a kind");
         *head = Head {
-            kind: if flags & 1 == 0 { HeadKind::YoloV3 } else { HeadKind::YoloV5 },
+            kind,
             grid_w: fits(flags >> 1, width),
             grid_h: fits(flags >> 4, height),
-            stride,
-            anchor_count: 1 + (flags >> 6) % 3,
+            stride: if kind == HeadKind::Boxes { 1 } else { stride },
+            anchor_count: if kind.has_anchors() { 1 + (flags >> 6) % 3 } else { 1 },
             anchors,
             offset,
         };
         offset += head.bytes(classes).next_multiple_of(64) as u32;
     }
     let flags = input.byte();
+    let top_k = [0, 0, 1 + input.half() % 8, 4096][usize::from(flags >> 6)];
     let params = PostParams {
         head_count,
         heads,
@@ -160,6 +162,7 @@ fn valid_post(input: &mut Input<'_>) -> PostParams {
         score_threshold: input.half(),
         iou_threshold: input.half(),
         class_agnostic: flags & 1 == 1,
+        top_k,
         max_detections: 1 + u16::from(flags >> 1),
         width,
         height,
@@ -170,7 +173,10 @@ fn valid_post(input: &mut Input<'_>) -> PostParams {
 
 fn check_detections(params: &PostParams, header: &ResultHeader, detections: &[Detection]) {
     assert!(detections.len() <= usize::from(params.max_detections));
-    assert!(header.count + header.cut <= header.candidates);
+    assert!(header.count + header.cut + header.surplus <= header.candidates);
+    let entered = header.candidates - header.surplus;
+    assert!(params.top_k == 0 || entered <= u32::from(params.top_k));
+    assert!(header.surplus == 0 || entered == u32::from(params.top_k));
     let [right, bottom] = [params.width, params.height].map(|side| i32::from(side) << 8);
     for d in detections {
         assert!(0 <= d.x1 && d.x1 <= d.x2 && d.x2 <= right, "{d:?}");

@@ -2,21 +2,21 @@
 
 mod descriptor;
 mod golden;
+mod head;
 mod interface;
 mod repository;
 
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tandem_model::post::{Head, MAX_ANCHORS, MAX_HEADS, PostParams};
+use tandem_model::post::{Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams};
 use tandem_model::pre::{Frame, PreError, PreParams, Rect};
 
 use crate::EngineError;
 
-pub use self::descriptor::{
-    Descriptor, GoldenEntry, HeadSpec, Input, Order, ResizeRule, Thresholds,
-};
+pub use self::descriptor::{Descriptor, GoldenEntry, Input, Order, ResizeRule, Thresholds};
 pub use self::golden::{Expected, Golden, Tolerance};
+pub use self::head::HeadSpec;
 pub use self::repository::ModelRepository;
 
 /// Every head begins at a multiple of this in the heads slot: one AXI burst, one cache line.
@@ -39,8 +39,19 @@ pub struct HeadLayout {
     pub offset: usize,
     /// Bytes of payload.
     pub bytes: usize,
-    /// `[anchors * (5 + classes), grid_h, grid_w]`.
+    /// `[anchors * (box numbers + classes), grid_h, grid_w]`.
     pub shape: [usize; 3],
+    /// A list of decoded boxes: the network's output has no rows.
+    pub list: bool,
+}
+
+impl HeadLayout {
+    /// Shape of the network's output: of rank 4, or 3 for a list.
+    pub fn output_shape(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+        let [channels, rows, columns] = self.shape;
+        let rows = (!self.list).then_some(rows);
+        [1, channels].into_iter().chain(rows).chain([columns])
+    }
 }
 
 impl Model {
@@ -133,7 +144,7 @@ impl Model {
             let bytes = shape.iter().product::<usize>() * size_of::<f32>();
             let offset = next;
             next += bytes.next_multiple_of(HEAD_ALIGN);
-            HeadLayout { offset, bytes, shape }
+            HeadLayout { offset, bytes, shape, list: head.kind == HeadKind::Boxes }
         })
     }
 
@@ -172,13 +183,14 @@ impl Model {
         // The casts below lose nothing: the descriptor's checks bound every value.
         for ((slot, spec), layout) in heads.iter_mut().zip(&d.heads).zip(self.heads()) {
             let mut anchors = [(0, 0); MAX_ANCHORS];
-            anchors[..spec.anchors.len()].copy_from_slice(&spec.anchors);
+            anchors[..spec.anchors().len()].copy_from_slice(spec.anchors());
+            let (grid_w, grid_h) = spec.grid(&d.input);
             *slot = Head {
                 kind: spec.kind,
-                grid_w: d.input.width / spec.stride,
-                grid_h: d.input.height / spec.stride,
-                stride: spec.stride,
-                anchor_count: spec.anchors.len() as u8,
+                grid_w,
+                grid_h,
+                stride: spec.pixels_per_cell(),
+                anchor_count: spec.per_cell() as u8,
                 anchors,
                 offset: layout.offset as u32,
             };
@@ -190,6 +202,7 @@ impl Model {
             score_threshold: q16(d.thresholds.score),
             iou_threshold: q16(d.thresholds.iou),
             class_agnostic: d.thresholds.class_agnostic,
+            top_k: d.thresholds.top_k,
             max_detections: d.thresholds.max_detections,
             width: d.input.width,
             height: d.input.height,

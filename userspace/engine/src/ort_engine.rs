@@ -71,7 +71,7 @@ impl OrtEngine {
     fn run_bound(&mut self, heads: &mut [u8]) -> ort::Result<()> {
         let base = heads.as_mut_ptr();
         for (name, layout) in &self.heads {
-            let [channels, rows, columns] = layout.shape.map(|n| n as i64);
+            let shape = layout.output_shape().map(|n| n as i64);
             let memory = MemoryInfo::new(
                 AllocationDevice::CPU,
                 0,
@@ -85,7 +85,7 @@ impl OrtEngine {
                 TensorRefMut::<f32>::from_raw(
                     memory,
                     base.add(layout.offset).cast(),
-                    Shape::new([1, channels, rows, columns]),
+                    Shape::new(shape),
                 )?
             };
             self.binding.bind_output(name.as_str(), output)?;

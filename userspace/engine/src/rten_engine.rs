@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rten::{Dimension, NodeId, RunOptions, ThreadPool, ValueType};
 use rten_tensor::prelude::*;
-use rten_tensor::{NdTensor, NdTensorView};
+use rten_tensor::{NdTensorView, Tensor};
 
 use crate::dequantise::Dequantiser;
 use crate::model::{HeadLayout, Model};
@@ -91,12 +91,14 @@ impl Engine for RtenEngine {
         let bytes = self.input.len();
         self.dequantiser.fill(&tensor[..bytes], &mut self.input);
         for (value, layout) in self.infer()?.into_iter().zip(&self.heads) {
-            let [channels, rows, columns] = layout.shape;
-            let output: NdTensor<f32, 4> = value
-                .try_into()
-                .map_err(|_| EngineError::Run("an output is not f32 of rank 4".into()))?;
-            if output.shape() != [1, channels, rows, columns] {
-                let reason = format!("an output is {:?}, not {:?}", output.shape(), layout.shape);
+            let wanted = layout.output_shape();
+            let output: Tensor<f32> =
+                value.try_into().map_err(|_| EngineError::Run("an output is not f32".into()))?;
+            if !wanted.clone().eq(output.shape().iter().copied()) {
+                let reason = {
+                    let wanted: Vec<_> = wanted.collect();
+                    format!("an output is {:?}, not {wanted:?}", output.shape())
+                };
                 return Err(EngineError::Run(reason));
             }
             let slot = &mut heads[layout.offset..layout.offset + layout.bytes];

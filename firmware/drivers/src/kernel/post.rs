@@ -61,6 +61,9 @@ impl KernelKind for Post {
             let (field, what) = match head.kind {
                 HeadKind::YoloV3 => (CAPS::YOLOV3, "YOLOv3 heads"),
                 HeadKind::YoloV5 => (CAPS::YOLOV5, "YOLOv5 heads"),
+                HeadKind::YoloV8 => (CAPS::YOLOV8, "YOLOv8 heads"),
+                HeadKind::YoloX => (CAPS::YOLOX, "YOLOX heads"),
+                HeadKind::Boxes => (CAPS::BOXES, "decoded boxes"),
             };
             if !field.is_set(caps) {
                 return Err(KernelError::Unsupported(what));
@@ -69,6 +72,9 @@ impl KernelKind for Post {
                 return Err(KernelError::Unsupported("that many anchors"));
             }
         }
+        if params.top_k > 0 && !CAPS::TOP_K.is_set(caps) {
+            return Err(KernelError::Unsupported("the best K candidates"));
+        }
         Ok(())
     }
 
@@ -76,7 +82,8 @@ impl KernelKind for Post {
         words.put(
             post::CONFIG,
             CONFIG::HEAD_COUNT.val(params.head_count.into())
-                + CONFIG::CLASS_AGNOSTIC.val(params.class_agnostic.into()),
+                + CONFIG::CLASS_AGNOSTIC.val(params.class_agnostic.into())
+                + CONFIG::TOP_K.val(params.top_k.into()),
         );
         words.put(
             post::LIMITS,

@@ -412,6 +412,7 @@ pub fn small_post() -> PostParams {
         score_threshold: 20_000,
         iou_threshold: 30_000,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 100,
         width: 64,
         height: 64,

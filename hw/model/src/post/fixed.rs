@@ -41,6 +41,43 @@ pub const fn to_q24(bits: u32) -> i32 {
     if bits >> 31 == 0 { magnitude } else { -magnitude }
 }
 
+/// A finite f32 as signed Q24 like [`to_q24`], but held to -64..=64.
+pub const fn to_q24_wide(bits: u32) -> i32 {
+    to_fixed::<24>(bits, 64 << 24) as i32
+}
+
+/// A finite f32 as a signed fixed-point number with `Q` fraction bits (0 to 24), held to `limit`
+/// (at most 2^40), rounded to nearest (halves away from 0).
+pub const fn to_fixed<const Q: i32>(bits: u32, limit: i64) -> i64 {
+    let exponent = ((bits >> 23) & 0xff) as i32;
+    let mantissa = ((bits & 0x7f_ffff) | 0x80_0000) as i64;
+    // As in `to_q24`, with 2^Q in place of 2^24; 24 + 17 bits reach every limit.
+    let magnitude = match exponent - 150 + Q {
+        18.. => limit,
+        left @ 0..=17 => mantissa << left,
+        right @ -24..=-1 => (mantissa + (1 << (-right - 1))) >> -right,
+        _ => 0,
+    };
+    let held = if magnitude > limit { limit } else { magnitude };
+    if bits >> 31 == 0 { held } else { -held }
+}
+
+/// `exp(-below)` for an unsigned Q24 `below`, Q30, rounded down.
+pub fn decay(below: u32) -> u32 {
+    let power = (i64::from(below) * -LOG2_E_Q30 + (1 << 29)) >> 30;
+    let (whole, mantissa) = power_of_two(power);
+    // |whole| <= 370; a shift of 31 bits or more leaves nothing.
+    mantissa.checked_shr(whole.unsigned_abs()).unwrap_or(0) as u32
+}
+
+/// `2^power` for a signed Q24 power as `mantissa * 2^whole`, the mantissa Q30 in 1 to 2.
+fn power_of_two(power: i64) -> (i32, u64) {
+    let (whole, fraction) = ((power >> 24) as i32, (power & 0xff_ffff) as u32);
+    let (segment, rest) = ((fraction >> 16) as usize, u64::from(fraction & 0xffff));
+    let rise = u64::from(POWER[segment + 1] - POWER[segment]) * rest;
+    (whole, u64::from(POWER[segment]) + ((rise + (1 << 15)) >> 16))
+}
+
 /// Segments of the sigmoid's table: 64 to a unit, 0 to 16.
 const SIGMOID_SEGMENTS: usize = 1024;
 /// `sigmoid(i / 64)` in Q24, rounded to nearest.
@@ -69,10 +106,7 @@ pub fn sigmoid(logit: i32) -> u32 {
 /// [`LOGIT_LIMIT`].
 pub fn exp_times(logit: i32, pixels: u16) -> u64 {
     let power = (i64::from(logit) * LOG2_E_Q30 + (1 << 29)) >> 30;
-    let (whole, fraction) = ((power >> 24) as i32, (power & 0xff_ffff) as u32);
-    let (segment, rest) = ((fraction >> 16) as usize, u64::from(fraction & 0xffff));
-    let rise = u64::from(POWER[segment + 1] - POWER[segment]) * rest;
-    let mantissa = u64::from(POWER[segment]) + ((rise + (1 << 15)) >> 16);
+    let (whole, mantissa) = power_of_two(power);
     // |whole| <= 24, so the shift from Q30 to Q16 is 38 down to 9 up: 31 + 14 + 10 bits at most.
     let product = mantissa * u64::from(pixels);
     let side = match 14 - whole {
@@ -193,6 +227,24 @@ mod tests {
             } else {
                 prop_assert!(ours >= 65535.0);
             }
+        }
+
+        #[test]
+        fn decay_is_within_its_bound(below in 0.0f64..40.0) {
+            let fixed = (below * f64::from(ONE_Q24)) as u32;
+            let real = (-f64::from(fixed) / f64::from(ONE_Q24)).exp();
+            let ours = f64::from(decay(fixed)) / f64::from(1 << 30);
+            let bound = real * 1.1e-6 + 1.0 / f64::from(1 << 30);
+            prop_assert!((ours - real).abs() <= bound, "{} {}", ours, real);
+        }
+
+        #[test]
+        fn fixed_is_nearest(a in -70000.0f32..70000.0, small in 0u32..40) {
+            let a = a / 2.0f32.powi(small as i32);
+            let real = (f64::from(a) * 65536.0).clamp(-4294967296.0, 4294967296.0);
+            prop_assert!((to_fixed::<16>(a.to_bits(), 1 << 32) as f64 - real).abs() <= 0.5);
+            let real = (f64::from(a) * f64::from(ONE_Q24)).clamp(-1073741824.0, 1073741824.0);
+            prop_assert!((f64::from(to_q24_wide(a.to_bits())) - real).abs() <= 0.5);
         }
 
         #[test]

@@ -1,12 +1,10 @@
 //! Parameters: sizes, and what is refused.
 
 use super::{
-    DETECTION_BYTES, HEADER_BYTES, Head, HeadKind, MAX_ANCHORS, MAX_CLASSES, MAX_DETECTIONS,
-    MAX_HEADS, MAX_HEADS_BYTES, MAX_SIDE, MAX_STRIDE, PostError, PostParams,
+    DETECTION_BYTES, DFL_BINS, HEADER_BYTES, Head, HeadKind, MAX_ANCHORS, MAX_CANDIDATES,
+    MAX_CLASSES, MAX_DETECTIONS, MAX_HEADS, MAX_HEADS_BYTES, MAX_SIDE, MAX_STRIDE, PostError,
+    PostParams,
 };
-
-/// Numbers of an anchor before its classes: x, y, w, h, objectness.
-pub(super) const BOX_NUMBERS: usize = 5;
 
 impl HeadKind {
     /// The kind with this register value.
@@ -14,8 +12,30 @@ impl HeadKind {
         match value {
             0 => Some(Self::YoloV3),
             1 => Some(Self::YoloV5),
+            2 => Some(Self::YoloV8),
+            3 => Some(Self::YoloX),
+            4 => Some(Self::Boxes),
             _ => None,
         }
+    }
+
+    /// Numbers of an anchor before its classes: the box, and the objectness where there is one.
+    pub const fn box_numbers(self) -> usize {
+        match self {
+            Self::YoloV3 | Self::YoloV5 | Self::YoloX => 5,
+            Self::YoloV8 => 4 * DFL_BINS,
+            Self::Boxes => 4,
+        }
+    }
+
+    /// Whether a score is objectness times class; else it is the class's alone.
+    pub const fn has_objectness(self) -> bool {
+        !matches!(self, Self::YoloV8 | Self::Boxes)
+    }
+
+    /// Whether boxes are relative to anchors; else a cell has one box.
+    pub const fn has_anchors(self) -> bool {
+        matches!(self, Self::YoloV3 | Self::YoloV5)
     }
 }
 
@@ -38,21 +58,25 @@ impl Head {
 
     /// Bytes of the head's numbers for so many classes.
     pub const fn bytes(&self, classes: u16) -> usize {
-        4 * self.cells() * self.anchor_count as usize * (BOX_NUMBERS + classes as usize)
+        let numbers = self.kind.box_numbers() + classes as usize;
+        4 * self.cells() * self.anchor_count as usize * numbers
     }
 
     fn validate(&self, width: u16, height: u16) -> Result<(), PostError> {
         let side = |value: u16| (1..=MAX_SIDE).contains(&value);
-        // The last cell begins inside the input, which bounds every centre.
+        let list = self.kind == HeadKind::Boxes;
+        // The last cell begins inside the input, which bounds every centre; a list has no places.
         let fits = |grid: u16, limit: u16| {
-            grid > 0 && u32::from(grid - 1) * u32::from(self.stride) < u32::from(limit)
+            grid > 0 && (list || u32::from(grid - 1) * u32::from(self.stride) < u32::from(limit))
         };
-        check((1..=MAX_STRIDE).contains(&self.stride), "heads.stride")?;
+        let most = if list { 1 } else { MAX_STRIDE };
+        check((1..=most).contains(&self.stride), "heads.stride")?;
         check(fits(self.grid_w, width), "heads.grid_w")?;
         check(fits(self.grid_h, height), "heads.grid_h")?;
         let count = usize::from(self.anchor_count);
-        check((1..=MAX_ANCHORS).contains(&count), "heads.anchor_count")?;
-        let anchors = &self.anchors[..count];
+        let most = if self.kind.has_anchors() { MAX_ANCHORS } else { 1 };
+        check((1..=most).contains(&count), "heads.anchor_count")?;
+        let anchors = if self.kind.has_anchors() { &self.anchors[..count] } else { &[] };
         check(anchors.iter().all(|(w, h)| side(*w) && side(*h)), "heads.anchors")?;
         check(self.offset.is_multiple_of(64), "heads.offset")
     }
@@ -70,13 +94,16 @@ impl PostParams {
         check((1..=MAX_CLASSES).contains(&self.classes), "classes")?;
         let max = usize::from(self.max_detections);
         check((1..=MAX_DETECTIONS).contains(&max), "max_detections")?;
+        check(usize::from(self.top_k) <= MAX_CANDIDATES, "top_k")?;
         check((1..=MAX_SIDE).contains(&self.width), "width")?;
         check((1..=MAX_SIDE).contains(&self.height), "height")?;
         for head in self.used_heads() {
             head.validate(self.width, self.height)?;
             // In u64: on the R5F a size that passes so far may exceed usize.
-            let numbers = u64::from(head.anchor_count) * (5 + u64::from(self.classes));
-            let bytes = 4 * u64::from(head.grid_w) * u64::from(head.grid_h) * numbers;
+            let numbers = head.kind.box_numbers() as u64 + u64::from(self.classes);
+            let boxes =
+                u64::from(head.grid_w) * u64::from(head.grid_h) * u64::from(head.anchor_count);
+            let bytes = 4 * boxes * numbers;
             check(u64::from(head.offset) + bytes <= MAX_HEADS_BYTES as u64, "heads.offset")?;
         }
         Ok(())

@@ -10,7 +10,7 @@ impl ResultHeader {
 
     fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        let words = [self.count, self.candidates, self.not_finite, self.cut];
+        let words = [self.count, self.candidates, self.not_finite, self.cut, self.surplus];
         for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
             to.copy_from_slice(&word.to_le_bytes());
         }
@@ -56,6 +56,7 @@ pub fn read_result(
         candidates: word(head, 1),
         not_finite: word(head, 2),
         cut: word(head, 3),
+        surplus: word(head, 4),
     };
     if header.count as usize > MAX_DETECTIONS {
         return Err(PostError::Range("result.count"));

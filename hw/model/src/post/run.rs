@@ -1,17 +1,22 @@
 //! The kernel itself.
 
-use super::decode::{Place, decode, score};
+use super::decode::{Place, decode, probability, score};
 use super::fixed::{ONE_Q24, is_finite, order, sigmoid, to_q24};
-use super::params::BOX_NUMBERS;
 use super::result::write_result;
-use super::{Detection, Head, MAX_CANDIDATES, PostError, PostParams, ResultHeader, suppress};
+use super::select::Selection;
+use super::{
+    Detection, Head, MAX_CANDIDATES, NmsScratch, PostError, PostParams, ResultHeader, suppress,
+};
 
+/// Number of the objectness, in the heads that have one.
+const OBJECTNESS: usize = 4;
 /// Cells looked at together.
 const CELLS: usize = 256;
 
-/// Working memory of [`postprocess`], about 100 KiB: too large for a stack frame of the firmware.
+/// Working memory of [`postprocess`], 256 KiB: too large for a stack frame of the firmware.
 pub struct PostScratch {
     candidates: [Detection; MAX_CANDIDATES],
+    nms: NmsScratch,
 }
 
 impl PostScratch {
@@ -19,7 +24,7 @@ impl PostScratch {
     pub const fn new() -> Self {
         const EMPTY: Detection =
             Detection { x1: 0, y1: 0, x2: 0, y2: 0, score: 0, class: 0, index: 0 };
-        Self { candidates: [EMPTY; MAX_CANDIDATES] }
+        Self { candidates: [EMPTY; MAX_CANDIDATES], nms: NmsScratch::new() }
     }
 }
 
@@ -43,27 +48,31 @@ pub fn postprocess(
     let heads = heads.get(..need).ok_or(short("heads", have, need))?;
     let (need, have) = (params.result_bytes(), result.len());
     let result = result.get_mut(..need).ok_or(short("result", have, need))?;
-    let mut found = Found { candidates: &mut scratch.candidates, count: 0, not_finite: 0 };
+    let selection = Selection::new(&mut scratch.candidates, params.top_k);
+    let mut found = Found { selection, not_finite: 0 };
     let mut index = 0;
     for head in params.used_heads() {
         let bytes = &heads[head.offset as usize..][..head.bytes(params.classes)];
         let planes = bytes.as_chunks::<4>().0;
-        let anchor_numbers = head.cells() * (BOX_NUMBERS + usize::from(params.classes));
+        let numbers = head.kind.box_numbers() + usize::from(params.classes);
+        let anchor_numbers = head.cells() * numbers;
         for (anchor, numbers) in planes.chunks_exact(anchor_numbers).enumerate() {
             let scan = Scan { params, head, anchor, numbers, index };
             scan.run(&mut found)?;
             index += head.cells() as u32;
         }
     }
-    let (count, not_finite) = (found.count, found.not_finite);
+    let not_finite = found.not_finite;
+    let (count, surplus) = found.selection.finish();
     let boxes = &mut scratch.candidates[..count];
-    let kept = suppress(boxes, params.iou_threshold, params.class_agnostic);
+    let kept = suppress(boxes, params.iou_threshold, params.class_agnostic, &mut scratch.nms);
     let reported = kept.min(usize::from(params.max_detections));
     let header = ResultHeader {
         count: reported as u32,
-        candidates: count as u32,
+        candidates: count as u32 + surplus,
         not_finite,
         cut: (kept - reported) as u32,
+        surplus,
     };
     write_result(result, header, &boxes[..reported]);
     Ok(header)
@@ -71,8 +80,7 @@ pub fn postprocess(
 
 /// What has been found so far.
 struct Found<'a> {
-    candidates: &'a mut [Detection; MAX_CANDIDATES],
-    count: usize,
+    selection: Selection<'a>,
     not_finite: u32,
 }
 
@@ -81,7 +89,7 @@ struct Scan<'a> {
     params: &'a PostParams,
     head: &'a Head,
     anchor: usize,
-    /// `5 + classes` planes of one number a cell.
+    /// The planes of the box and of the classes, one number a cell.
     numbers: &'a [[u8; 4]],
     /// Index of the anchor's first cell.
     index: u32,
@@ -98,13 +106,21 @@ impl Scan<'_> {
                     *b |= !is_finite(u32::from_le_bytes(*number));
                 }
             }
-            for (cell, broken) in (first..).zip(&broken[..count]) {
-                if *broken {
-                    found.not_finite += 1;
-                } else if let Some(candidate) = self.candidate(cell) {
-                    *found.candidates.get_mut(found.count).ok_or(PostError::TooManyCandidates)? =
-                        candidate;
-                    found.count += 1;
+            let best = match self.head.kind.has_objectness() {
+                true => None,
+                false => Some(self.best_classes(first, count)),
+            };
+            for (i, broken) in broken[..count].iter().enumerate() {
+                let candidate = match best {
+                    _ if *broken => {
+                        found.not_finite += 1;
+                        None
+                    }
+                    Some(classes) => self.candidate(first + i, ONE_Q24, classes[i]),
+                    None => self.objective_candidate(first + i),
+                };
+                if let Some(candidate) = candidate {
+                    found.selection.push(candidate)?;
                 }
             }
         }
@@ -115,36 +131,60 @@ impl Scan<'_> {
         u32::from_le_bytes(self.numbers[plane * self.head.cells() + cell])
     }
 
-    /// The cell's box if its score passes; its numbers are finite.
-    fn candidate(&self, cell: usize) -> Option<Detection> {
-        let objectness = sigmoid(to_q24(self.number(4, cell)));
+    /// The cell's box if its score passes, in a head with an objectness. The cell's numbers are
+    /// finite, here and below.
+    fn objective_candidate(&self, cell: usize) -> Option<Detection> {
+        let objectness = sigmoid(to_q24(self.number(OBJECTNESS, cell)));
         // A class is at most 1 and rounding keeps order: what fails here fails with any class.
         if score(objectness, ONE_Q24) < self.params.score_threshold {
             return None;
         }
-        let (class, logit) = self.best_class(cell);
-        let score = score(objectness, sigmoid(to_q24(logit)));
+        self.candidate(cell, objectness, self.best_class(cell))
+    }
+
+    /// The cell's box if its score with this class passes.
+    fn candidate(&self, cell: usize, objectness: u32, class: u16) -> Option<Detection> {
+        let kind = self.head.kind;
+        let number = self.number(kind.box_numbers() + usize::from(class), cell);
+        let score = score(objectness, probability(kind, number));
         if score < self.params.score_threshold {
             return None;
         }
         let grid_w = usize::from(self.head.grid_w);
         let place =
             Place { x: (cell % grid_w) as u16, y: (cell / grid_w) as u16, anchor: self.anchor };
-        let numbers = [0, 1, 2, 3].map(|plane| self.number(plane, cell));
+        let number = |plane| self.number(plane, cell);
         let [x1, y1, x2, y2] =
-            decode(self.head, place, numbers, self.params.width, self.params.height);
+            decode(self.head, place, number, self.params.width, self.params.height);
         Some(Detection { x1, y1, x2, y2, score, class, index: self.index + cell as u32 })
     }
 
-    /// The class with the greatest logit (equal ones: the lower class) and the logit's bits.
-    fn best_class(&self, cell: usize) -> (u16, u32) {
-        let mut best = (0, self.number(BOX_NUMBERS, cell));
+    /// The class with the greatest number; equal ones: the lower class.
+    fn best_class(&self, cell: usize) -> u16 {
+        let numbers = self.head.kind.box_numbers();
+        let mut best = (0, self.number(numbers, cell));
         for class in 1..self.params.classes {
-            let logit = self.number(BOX_NUMBERS + usize::from(class), cell);
+            let logit = self.number(numbers + usize::from(class), cell);
             if order(logit) > order(best.1) {
                 best = (class, logit);
             }
         }
-        best
+        best.0
+    }
+
+    /// Likewise for `count` cells from `first` on, plane by plane.
+    fn best_classes(&self, first: usize, count: usize) -> [u16; CELLS] {
+        let (mut classes, mut greatest) = ([0; CELLS], [i32::MIN; CELLS]);
+        let planes =
+            self.numbers.chunks_exact(self.head.cells()).skip(self.head.kind.box_numbers());
+        for (class, plane) in (0..).zip(planes) {
+            let numbers = &plane[first..first + count];
+            for ((best, greatest), number) in classes.iter_mut().zip(&mut greatest).zip(numbers) {
+                let value = order(u32::from_le_bytes(*number));
+                *best = if value > *greatest { class } else { *best };
+                *greatest = value.max(*greatest);
+            }
+        }
+        classes
     }
 }

@@ -7,7 +7,7 @@ use tock_registers::register_bitfields;
 use crate::{ReadOnly, ReadWrite, Reg};
 
 /// First four bytes of the SHA-256 of this map's canonical text.
-pub const MAP_HASH: u32 = 0x66f5f914;
+pub const MAP_HASH: u32 = 0xaca81745;
 /// Bytes from the block's base to the end of its last register.
 pub const MAP_BYTES: u32 = 0xd8;
 
@@ -30,6 +30,14 @@ register_bitfields![u32,
         YOLOV3 OFFSET(0) NUMBITS(1) [],
         /// Decodes YOLOv5 heads.
         YOLOV5 OFFSET(1) NUMBITS(1) [],
+        /// Decodes YOLOv8 heads.
+        YOLOV8 OFFSET(2) NUMBITS(1) [],
+        /// Decodes YOLOX heads.
+        YOLOX OFFSET(3) NUMBITS(1) [],
+        /// Takes decoded boxes.
+        BOXES OFFSET(4) NUMBITS(1) [],
+        /// Lets the best K candidates enter suppression.
+        TOP_K OFFSET(5) NUMBITS(1) [],
         /// Most heads of a model.
         MAX_HEADS OFFSET(8) NUMBITS(4) [],
         /// Most anchors of a head.
@@ -65,7 +73,7 @@ register_bitfields![u32,
             Ok = 0,
             /// A parameter is outside its range; nothing was read or written.
             RefusedParams = 1,
-            /// More anchors pass the score threshold than the kernel holds.
+            /// More anchors pass the score threshold than the kernel holds, and TOP_K is 0.
             TooManyCandidates = 2,
             /// The input packet ended before the last head's last byte, or went on after it.
             ShortInput = 3,
@@ -84,6 +92,8 @@ register_bitfields![u32,
         HEAD_COUNT OFFSET(0) NUMBITS(8) [],
         /// Suppress across classes, too.
         CLASS_AGNOSTIC OFFSET(8) NUMBITS(1) [],
+        /// Most candidates that enter suppression, the best by score, then index. 0: all, and more than MAX_CANDIDATES is an error.
+        TOP_K OFFSET(16) NUMBITS(13) [],
     ],
     /// Fields of registers of type `LIMITS`.
     pub LIMITS [
@@ -123,8 +133,14 @@ register_bitfields![u32,
             YoloV3 = 0,
             /// xy = (2 sigmoid(t) - 0.5 + cell) * stride, wh = (2 sigmoid(t))^2 * anchor.
             YoloV5 = 1,
+            /// No anchors, no objectness: edge = (cell + 0.5 -+ mean of the distribution) * stride.
+            YoloV8 = 2,
+            /// No anchors: xy = (t + cell) * stride, wh = exp(t) * stride.
+            YoloX = 3,
+            /// Decoded boxes: centre and size in pixels, then class probabilities.
+            Boxes = 4,
         ],
-        /// Anchors in use, 1 to 3.
+        /// Anchors in use, 1 to 3; 1 without anchors.
         ANCHORS OFFSET(24) NUMBITS(8) [],
     ],
     /// Fields of registers of type `WORD`.
@@ -139,7 +155,7 @@ pub const ID: Reg<KERNEL_ID::Register, ReadOnly> = Reg::new(0x00, 0x30534f50);
 /// Version of the kernel's behaviour. A new major version is refused by older software.
 pub const VERSION: Reg<KERNEL_VERSION::Register, ReadOnly> = Reg::new(0x04, 0x10000);
 /// What this build of the kernel can do.
-pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x10003403);
+pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x1000343f);
 /// First four bytes (big endian) of the SHA-256 of this map's canonical text; the value is MAP_HASH in the generated code.
 pub const HASH: Reg<KERNEL_MAP_HASH::Register, ReadOnly> = Reg::new(0x0c, 0x0);
 /// Job counter. Writing a value that differs from the last one written starts a job with the parameters as they stand; writing the same value does nothing. A job that runs is not disturbed: the new value is taken when it ends.

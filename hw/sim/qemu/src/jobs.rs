@@ -185,6 +185,7 @@ fn heads() -> PostParams {
         score_threshold: 0x8000,
         iou_threshold: 0x7333,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 100,
         width: 416,
         height: 416,

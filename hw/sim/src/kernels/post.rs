@@ -59,6 +59,7 @@ pub fn decode(params: &ParamFile) -> Option<PostParams> {
         score_threshold,
         iou_threshold,
         class_agnostic: map::CONFIG::CLASS_AGNOSTIC.is_set(config),
+        top_k: map::CONFIG::TOP_K.read(config) as u16,
         max_detections,
         width,
         height,
@@ -93,7 +94,7 @@ impl Core for PostCore {
     fn param_mask(&self, at: u32) -> u32 {
         const HEADS_END: u32 = offset::H3_OFFSET;
         match at {
-            offset::CONFIG => 0x1FF,
+            offset::CONFIG => 0x1FFF_01FF,
             offset::LIMITS | offset::THRESHOLDS | offset::INPUT_SIZE => u32::MAX,
             offset::H0_GRID..=HEADS_END if at.is_multiple_of(4) => {
                 let register = (at - offset::H0_GRID) % HEAD_STEP;

@@ -134,7 +134,10 @@ pub fn write_post(sim: &mut Sim, params: &PostParams) {
     let pair = |low: u16, high: u16| u32::from(low) | u32::from(high) << 16;
     let p = params;
     let mut words = vec![
-        (at::CONFIG, u32::from(p.head_count) | u32::from(p.class_agnostic) << 8),
+        (
+            at::CONFIG,
+            u32::from(p.head_count) | u32::from(p.class_agnostic) << 8 | u32::from(p.top_k) << 16,
+        ),
         (at::LIMITS, pair(p.classes, p.max_detections)),
         (at::THRESHOLDS, pair(p.score_threshold, p.iou_threshold)),
         (at::INPUT_SIZE, pair(p.width, p.height)),

@@ -125,6 +125,7 @@ fn template(kernel: KernelName) -> anyhow::Result<Spec> {
                 score_threshold: 16384,
                 iou_threshold: 29491,
                 class_agnostic: false,
+                top_k: 0,
                 max_detections: 100,
                 width,
                 height,

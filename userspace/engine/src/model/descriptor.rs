@@ -5,15 +5,14 @@ use std::path::{Component, Path};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use tandem_model::post::{
-    self, HeadKind, MAX_ANCHORS, MAX_CLASSES, MAX_DETECTIONS, MAX_HEADS, MAX_HEADS_BYTES,
-    MAX_STRIDE,
-};
+use tandem_model::post::{MAX_CANDIDATES, MAX_CLASSES, MAX_DETECTIONS, MAX_HEADS, MAX_HEADS_BYTES};
 use tandem_model::pre::{
     Layout, MAX_BAND_ROWS, MAX_PACKETS, MAX_SIDE, PreParams, Resize, UNIT_STEP,
 };
 
 use crate::EngineError;
+
+use super::head::HeadSpec;
 
 const FILE: &str = "model.toml";
 
@@ -124,23 +123,11 @@ pub struct Thresholds {
     /// Suppress across classes, too.
     #[serde(default)]
     pub class_agnostic: bool,
+    /// Most candidates that enter suppression, the best; 0: all, and too many are an error.
+    #[serde(default)]
+    pub top_k: u16,
     /// Most detections of one image.
     pub max_detections: u16,
-}
-
-/// One output of the network.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HeadSpec {
-    /// ONNX name; f32 `[1, anchors * (5 + classes), height / stride, width / stride]`.
-    pub output: String,
-    /// Decoding rule.
-    pub kind: HeadKind,
-    /// Network pixels per cell.
-    pub stride: u16,
-    /// Width and height of each anchor in network pixels.
-    #[serde(deserialize_with = "pairs")]
-    pub anchors: Vec<(u16, u16)>,
 }
 
 /// A golden sample: an image and what must be found in it.
@@ -168,13 +155,11 @@ impl Descriptor {
         }
     }
 
-    /// `[anchors * (5 + classes), grid_h, grid_w]` of a head.
+    /// `[anchors * (box numbers + classes), grid_h, grid_w]` of a head.
     pub(super) fn head_shape(&self, head: &HeadSpec) -> [usize; 3] {
-        [
-            head.anchors.len() * (5 + usize::from(self.classes)),
-            usize::from(self.input.height / head.stride),
-            usize::from(self.input.width / head.stride),
-        ]
+        let numbers = head.kind.box_numbers() + usize::from(self.classes);
+        let (columns, rows) = head.grid(&self.input);
+        [head.per_cell() * numbers, rows.into(), columns.into()]
     }
 
     /// The first field that is refused, and why.
@@ -210,19 +195,11 @@ impl Descriptor {
         }
         let mut names = HashSet::new();
         for (index, head) in self.heads.iter().enumerate() {
-            let fits = |side: u16| head.stride > 0 && side.is_multiple_of(head.stride);
-            let fits = fits(self.input.width) && fits(self.input.height);
-            let side = |side: u16| (1..=post::MAX_SIDE).contains(&side);
-            let sides = head.anchors.iter().all(|anchor| side(anchor.0) && side(anchor.1));
-            let checks = [
-                ("output", !head.output.is_empty(), "must not be empty"),
-                ("output", names.insert(&head.output), "is the output of another head, too"),
-                ("stride", fits, "must divide input.width and input.height"),
-                ("stride", head.stride <= MAX_STRIDE, "must be at most 1024"),
-                ("anchors", (1..=MAX_ANCHORS).contains(&head.anchors.len()), "must be 1 to 3"),
-                ("anchors", sides, "must be 1 to 8192 pixels a side"),
-            ];
-            if let Some((field, reason)) = first(&checks) {
+            let twice = !names.insert(&head.output) && !head.output.is_empty();
+            let twice =
+                twice.then(|| ("output".into(), "is the output of another head, too".into()));
+            let fault = head.fault(&self.input).or(twice);
+            if let Some((field, reason)) = fault {
                 return Some((format!("heads[{index}].{field}"), reason));
             }
         }
@@ -271,6 +248,7 @@ impl Thresholds {
         first(&[
             ("thresholds.score", self.score > 0.0 && self.score < 1.0, "must lie in 0 to 1"),
             ("thresholds.iou", (0.0..=1.0).contains(&self.iou), "must be 0 to 1"),
+            ("thresholds.top_k", usize::from(self.top_k) <= MAX_CANDIDATES, "must be at most 4096"),
             ("thresholds.max_detections", most.contains(&self.max_detections), "must be 1 to 1024"),
         ])
     }
@@ -304,13 +282,7 @@ where
     array(Vec::deserialize(deserializer)?)
 }
 
-/// Arrays of exactly two values.
-fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(u16, u16)>, D::Error> {
-    let lists: Vec<Vec<u16>> = Vec::deserialize(deserializer)?;
-    lists.into_iter().map(|list| array(list).map(|[w, h]| (w, h))).collect()
-}
-
-fn array<T, E: Error, const N: usize>(list: Vec<T>) -> Result<[T; N], E> {
+pub(super) fn array<T, E: Error, const N: usize>(list: Vec<T>) -> Result<[T; N], E> {
     list.try_into()
         .map_err(|list: Vec<T>| E::custom(format!("has {} values, must have {N}", list.len())))
 }
@@ -324,7 +296,7 @@ fn at(field: &str) -> String {
     if field == "." { FILE.into() } else { format!("{FILE}: {field}") }
 }
 
-fn first(checks: &[(&str, bool, &str)]) -> Option<(String, String)> {
+pub(super) fn first(checks: &[(&str, bool, &str)]) -> Option<(String, String)> {
     checks
         .iter()
         .find(|(_, ok, _)| !ok)

@@ -41,14 +41,16 @@ impl Model {
         names: &[String],
     ) -> Result<(), EngineError> {
         let spec = &self.descriptor.heads[index];
-        let [channels, rows, columns] = self.descriptor.head_shape(spec);
+        let wanted: Vec<_> =
+            self.heads().nth(index).into_iter().flat_map(|l| l.output_shape()).collect();
         match found {
             None => {
                 let reason = format!("the file has no output {}; it has {names:?}", spec.output);
                 Err(self.mismatch(&format!("heads[{index}].output"), reason))
             }
-            Some(found) => fits(found, &[1, channels, rows, columns])
-                .map_err(|e| self.mismatch(&format!("heads[{index}]"), e)),
+            Some(found) => {
+                fits(found, &wanted).map_err(|e| self.mismatch(&format!("heads[{index}]"), e))
+            }
         }
     }
 

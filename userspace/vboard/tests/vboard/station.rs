@@ -253,6 +253,7 @@ fn post_params() -> PostParams {
         score_threshold: 1 << 15,
         iou_threshold: 1 << 15,
         class_agnostic: false,
+        top_k: 0,
         max_detections: 16,
         width: 32,
         height: 32,

@@ -1,0 +1,114 @@
+//! `ctc`: the classes of a text's steps in, its symbols out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::classify::{Activation, MAX_CLASSES, Share};
+use crate::post::fixed::{is_finite, order};
+use crate::refusal::{Refusal, check, enough, enough_mut};
+
+/// Most steps.
+pub const MAX_STEPS: u16 = 4096;
+
+/// What one run is told. The input is f32, little endian, `[steps, classes]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CtcParams {
+    /// Steps, 1 to [`MAX_STEPS`].
+    pub steps: u16,
+    /// Classes with the blank, 2 to [`MAX_CLASSES`].
+    pub classes: u16,
+    /// Class that means "no symbol".
+    pub blank: u16,
+    /// What the numbers are; a softmax is over the classes of a step.
+    pub activation: Activation,
+}
+
+/// One symbol of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Symbol {
+    /// Class index.
+    pub class: u16,
+    /// Step at which it begins.
+    pub step: u16,
+    /// Probability at that step, unsigned Q16.
+    pub score: u16,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CtcHeader {
+    /// Symbols of the text.
+    pub count: u16,
+    /// Mean of the symbols' scores, rounded half up, unsigned Q16; 0 for an empty text.
+    pub score: u16,
+    /// Lowest score of a symbol; 0 for an empty text.
+    pub lowest: u16,
+    /// Steps dropped because a number was NaN or infinite.
+    pub not_finite: u16,
+}
+
+impl CtcParams {
+    /// Refuses what the kernel cannot do; names the field.
+    pub fn validate(&self) -> Result<(), Refusal> {
+        check((1..=MAX_STEPS).contains(&self.steps), "ctc.steps")?;
+        check((2..=MAX_CLASSES).contains(&self.classes), "ctc.classes")?;
+        check(self.blank < self.classes, "ctc.blank")
+    }
+
+    /// Bytes of the input.
+    pub const fn input_bytes(&self) -> usize {
+        4 * self.steps as usize * self.classes as usize
+    }
+}
+
+/// Writes the text to the front of `symbols`, which holds at least `steps`.
+///
+/// The greatest class of each step (equal ones: the lower) is taken; equal classes in a row are
+/// one symbol, blanks are none. A dropped step is as if it were not there.
+pub fn ctc(
+    params: &CtcParams,
+    numbers: &[u8],
+    symbols: &mut [Symbol],
+) -> Result<CtcHeader, Refusal> {
+    params.validate()?;
+    let bytes = enough(numbers, "ctc.numbers", params.input_bytes())?;
+    let symbols = enough_mut(symbols, "ctc.symbols", params.steps.into())?;
+    let steps = bytes.as_chunks::<4>().0.chunks_exact(params.classes.into());
+    let mut header = CtcHeader { lowest: u16::MAX, ..CtcHeader::default() };
+    let (mut before, mut sum) = (params.blank, 0u32);
+    for (step, numbers) in (0..).zip(steps) {
+        let Some((class, bits)) = greatest(numbers) else {
+            header.not_finite += 1;
+            continue;
+        };
+        if class != before && class != params.blank {
+            let score = Share::over(params.activation, numbers).of(bits);
+            symbols[usize::from(header.count)] = Symbol { class, step, score };
+            header.count += 1;
+            header.lowest = header.lowest.min(score);
+            sum += u32::from(score);
+        }
+        before = class;
+    }
+    let count = u32::from(header.count);
+    if count == 0 {
+        header.lowest = 0;
+    } else {
+        header.score = ((sum + count / 2) / count) as u16;
+    }
+    Ok(header)
+}
+
+/// The greatest number's class (equal ones: the lower) and bits, if all of them are finite.
+fn greatest(numbers: &[[u8; 4]]) -> Option<(u16, u32)> {
+    let mut best: Option<(u16, u32)> = None;
+    for (class, number) in (0..).zip(numbers) {
+        let bits = u32::from_le_bytes(*number);
+        if !is_finite(bits) {
+            return None;
+        }
+        if best.is_none_or(|(_, greatest)| order(bits) > order(greatest)) {
+            best = Some((class, bits));
+        }
+    }
+    best
+}
