@@ -27,16 +27,11 @@ impl Picture {
         Self::pattern_of(PixelFormat::Rgb8, 48, 32, seed)
     }
 
-    /// Pixels made from a number; NV12 wants even sides.
+    /// Pixels made from a number; some formats want even sides.
     pub fn pattern_of(format: PixelFormat, width: u16, height: u16, seed: u8) -> Self {
-        let (w, h) = (u32::from(width), u32::from(height));
-        let (stride, bytes) = match format {
-            PixelFormat::Rgb8 => (3 * w, 3 * w * h),
-            PixelFormat::Nv12 => (w, w * h * 3 / 2),
-        };
-        let frame = Frame { format, width, height, stride };
+        let frame = Frame::packed(format, width, height);
         let byte = |i: u32| i.wrapping_mul(2_654_435_761).to_be_bytes()[0] ^ seed;
-        Self { name: format!("pattern-{seed}"), frame, bytes: (0..bytes).map(byte).collect() }
+        Self { name: format!("pattern-{seed}"), frame, bytes: (0..frame.bytes() as u32).map(byte).collect() }
     }
 
     /// A photograph, decoded as the agent does.
