@@ -44,7 +44,8 @@ def main():
                         raw = raw[: width * height * 3 // 2]
                     frame.write_bytes(raw)
                     sizes = [str(v) for v in (width, height)], [str(v) for v in (tw, th)]
-                    run = [binary, kind, *sizes[0], str(frame), *sizes[1], str(tensor)]
+                    run = [binary, kind, *sizes[0], str(frame), *sizes[1], str(tensor),
+                           "--resize", "bilinear"]
                     check = [sys.executable, str(script), str(frame), *sizes[0], str(tensor),
                              *sizes[1], "--format", kind]
                     if width > 60 and height > 60:

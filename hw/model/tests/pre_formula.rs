@@ -13,8 +13,8 @@ impl Random {
     fn next(&mut self) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 29
+        let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 29)
     }
 
     /// `low` to `high`, both included.
@@ -80,7 +80,7 @@ impl Random {
         p.channels = Channels::from_u8(self.within(0, 1) as u8).unwrap();
         p.element = Element::from_u8(self.within(0, 2) as u8).unwrap();
         p.kernel3 =
-            self.one_in(3).then(|| Kernel3([0; 9].map(|_| self.next() as i16 >> self.0 % 12)));
+            self.one_in(3).then(|| Kernel3([0; 9].map(|_| self.next() as i16 >> (self.0 % 12))));
         (p.lut, p.flat) = match frame.format.is_yuv() {
             true => (false, false),
             false => (self.one_in(2), self.one_in(2)),

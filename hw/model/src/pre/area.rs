@@ -1,7 +1,7 @@
 //! Area average: each output sample is the mean of the source that it covers.
 
 use super::MAX_SIDE;
-use super::rows::{BLACK, Plane, Ring};
+use super::rows::{Plane, Ring, blank};
 use super::source::Source;
 use super::store::Sink;
 
@@ -54,7 +54,7 @@ pub fn resize(source: &mut Source, sink: &mut Sink) {
         *s = span(i, params.step_x);
     }
     let spans = &spans[..width];
-    let mut line = BLACK;
+    let mut line = blank();
     // The row on an edge belongs to two output rows.
     let mut rows: Ring<[[u32; WIDTH]; 3], 1> = Ring::new([[[0; WIDTH]; 3]]);
     let mut sums = [[0; WIDTH]; 3];

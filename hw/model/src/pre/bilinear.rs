@@ -4,7 +4,7 @@
 //! row is interpolated across once and kept while output rows need it.
 
 use super::MAX_SIDE;
-use super::rows::{BLACK, Plane, Ring};
+use super::rows::{Plane, Ring, blank};
 use super::sample::{ONE, Tap, tap};
 use super::source::Source;
 use super::store::Sink;
@@ -23,7 +23,7 @@ pub fn resize(source: &mut Source, sink: &mut Sink) {
         *t = tap(i, params.step_x, params.crop.w);
     }
     let taps = &taps[..width];
-    let mut line = BLACK;
+    let mut line = blank();
     let mut rows: Ring<Across, 2> = Ring::new([[[0; WIDTH]; 3]; 2]);
     for y in 0..params.content.h {
         let t = tap(u32::from(y), params.step_y, params.crop.h);

@@ -7,9 +7,12 @@ pub type Plane = [u8; MAX_SIDE as usize + 2];
 /// A row of red, green and blue; of a grey job only the first holds anything.
 pub type Row = [Plane; 3];
 
-/// No row.
-pub const BLACK: Row = [[0; MAX_SIDE as usize + 2]; 3];
 const NO_ROW: usize = usize::MAX;
+
+/// A row to write in.
+pub const fn blank() -> Row {
+    [[0; MAX_SIDE as usize + 2]; 3]
+}
 
 /// The left neighbours of all pixels, the pixels, and their right neighbours.
 pub fn around(plane: &Plane, width: usize) -> [&[u8]; 3] {

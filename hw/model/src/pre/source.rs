@@ -1,6 +1,6 @@
 //! Rows of the crop as the resize takes them: colour or grey, filtered.
 
-use super::rows::{BLACK, Plane, Ring, Row};
+use super::rows::{Plane, Ring, Row, blank};
 use super::samples::Levels;
 use super::{Channels, PixelFormat, PreParams, Tables, bayer, colour, filter};
 
@@ -17,7 +17,7 @@ impl<'a> Source<'a> {
     pub fn new(params: &'a PreParams, tables: Tables<'a>, frame: &'a [u8]) -> Self {
         let view = View { params, tables, frame };
         let colours = Colours { view, mosaic: Ring::new([[0; _]; 3]) };
-        Self { params, colours, unfiltered: Ring::new([BLACK; 3]) }
+        Self { params, colours, unfiltered: Ring::new([blank(); 3]) }
     }
 
     /// The parameters.
