@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use tandem_agent::dataplane::PeerState;
-use tandem_agent::job::Answer;
+use tandem_agent::job::{Answer, UnknownCode};
 use tandem_agent::ticket::Ticket;
 use tandem_tests::chaos::faults::Fault;
 use tandem_tests::dice::Dice;
@@ -58,6 +58,9 @@ struct Soak {
     waiting: VecDeque<(Ticket<Box<Answer>>, usize)>,
     frames: u64,
     faults: u64,
+    /// Flipped descriptors, and answers without a verdict because of one.
+    flips: u64,
+    in_doubt: u64,
     log: Vec<u8>,
 }
 
@@ -69,7 +72,7 @@ impl Soak {
         config.health.frozen_after = 500 * MS;
         let site = Site::start(config, policy, Box::new(Small));
         let (dice, waiting, log) = (Dice::new(1), VecDeque::new(), Vec::with_capacity(1 << 16));
-        Self { site, pictures, dice, waiting, frames: 0, faults: 0, log }
+        Self { site, pictures, dice, waiting, frames: 0, faults: 0, flips: 0, in_doubt: 0, log }
     }
 
     /// One more image; the oldest answer if there are enough under way.
@@ -85,13 +88,18 @@ impl Soak {
     fn answer(&mut self) {
         let Some((ticket, picture)) = self.waiting.pop_front() else { return };
         let answer = self.site.answer(ticket);
-        self.pictures[picture].1.assert_is(&answer, "soak");
+        if answer.code == Some(UnknownCode::MemoryInDoubt) {
+            self.in_doubt += 1;
+        } else {
+            self.pictures[picture].1.assert_is(&answer, "soak");
+        }
     }
 
     /// A fault, once the firmware is over the one before.
     fn fault(&mut self, fault: &Fault) {
         self.site.until("the firmware is up", |site| site.peer() == PeerState::Up);
         self.faults += 1;
+        self.flips += u64::from(fault.kind() == "descriptor_corrupt");
         match fault {
             Fault::Hardware(name) => self.site.faults().plant(name).expect("a fault's name"),
             Fault::Death(k) => self.site.faults().kill_core_at(*k),
@@ -175,6 +183,7 @@ fn slots_descriptors_and_memory_are_as_at_the_start_and_the_frame_path_allocates
     // Pages come in fours of kilobytes, and each firmware's thread has its stack somewhere else.
     let pages = after.resident - before.resident;
     assert!(pages < most + (1 << 20), "memory grew by {pages} bytes");
+    assert!(soak.in_doubt <= soak.flips * (AT_ONCE as u64), "{} answers in doubt", soak.in_doubt);
     assert!(faults >= frames / APART, "{faults} faults");
 }
 

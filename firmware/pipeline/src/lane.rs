@@ -4,11 +4,11 @@ use core::{future::poll_fn, task::Poll};
 
 use tandem_drivers::{
     bus::Bus,
-    dma::{AxiDma, ChainCache, Limits, Progress, Verify, engine, polls},
+    dma::{Astray, AxiDma, ChainCache, Limits, Progress, Verify, engine, polls},
     kernel::{Kernel, Outcome},
 };
 use tandem_link::{
-    message::{Event, FromPeer, JobStatus, Nanos},
+    message::{Event, FromPeer, JobId, JobStatus, Nanos, SlotRef},
     peer::SlotView,
 };
 
@@ -67,21 +67,22 @@ pub async fn run<P: Platform, K: LaneKind>(
     loop {
         let job = next(share).await;
         let ended = Ended { id: job.id, slots: [job.input, job.output], received: job.received };
-        match prepare(context, &mut unit, &job) {
-            Err(status) => {
-                if status == JobStatus::LogicReset {
-                    gate::revive(context);
-                    recover(context, share, &mut unit).await;
-                }
-                answer(context, &ended, status, None, 0);
-            }
+        let (status, written, started) = match prepare(context, &mut unit, &job) {
+            Err(status) => (status, 0, None),
             Ok(ready) => {
                 let started = context.platform.now();
                 let (status, written) =
                     execute(context, share, &mut unit, &job, &ready, started).await;
-                answer(context, &ended, status, Some(started), written);
+                (status, written, Some(started))
             }
+        };
+        if status == JobStatus::LogicReset {
+            gate::revive(context);
         }
+        if status == JobStatus::LogicReset || started.is_some() && status != JobStatus::Ok {
+            recover(context, share, &mut unit).await;
+        }
+        answer(context, &ended, status, started, written);
         share.busy_until.set(Nanos::MAX);
     }
 }
@@ -139,7 +140,7 @@ fn prepare<P: Platform, K: LaneKind>(
     Ok(Ready { chains: engine::Job { input, output }, number: unit.number, bytes })
 }
 
-/// Runs a job; afterwards the hardware stands still and is ready for the next one.
+/// Runs a job. After a failure the hardware must be reset before anything else.
 async fn execute<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     share: &LaneShare<K>,
@@ -170,11 +171,10 @@ async fn execute<P: Platform, K: LaneKind>(
                 let chains = [&ready.chains.input, &ready.chains.output];
                 verdict::status(&context.platform.bus(), chains, failure)
             } else {
-                gate::revive(context);
                 JobStatus::LogicReset
             };
             if status == JobStatus::DescriptorCorrupt {
-                tell_astray(context, job, ready);
+                tell_astray(context, job.id, job.input, ready);
             }
             let status_number = status as u8;
             defmt::warn!(
@@ -183,20 +183,19 @@ async fn execute<P: Platform, K: LaneKind>(
                 job.id,
                 status_number
             );
-            recover(context, share, unit).await;
             (status, 0)
         }
     }
 }
 
 /// Tells the agent if data may have gone anywhere, before it hears how the job ended.
-fn tell_astray<P: Platform, K: LaneKind>(context: &Context<'_, P>, job: &Job<K>, ready: &Ready) {
-    let Ok(input) = context.link.borrow().slot(job.input) else { return };
-    let own = input.addr..input.addr.saturating_add(input.capacity);
-    let bus = context.platform.bus();
+fn tell_astray<P: Platform>(context: &Context<'_, P>, id: JobId, input: SlotRef, ready: &Ready) {
+    let Ok(input) = context.link.borrow().slot(input) else { return };
+    let own = input.addr..input.addr.saturating_add(ready.bytes as u32);
     let chains = [&ready.chains.output, &ready.chains.input];
-    if let Some(astray) = chains.iter().find_map(|chain| chain.astray(&bus, &own)) {
-        context.tell(FromPeer::Event(Event::Astray { id: job.id, own: astray.own }));
+    let bus = context.platform.bus();
+    if let Some(Astray { own }) = chains.iter().find_map(|chain| chain.astray(&bus, &own)) {
+        context.tell(FromPeer::Event(Event::Astray { id, own }));
     }
 }
 

@@ -153,7 +153,7 @@ pub fn assert_books(site: &mut Site<'_>, planted: &Counts) {
         let invented = *name != "late" && *count > was(name);
         assert!(!invented, "{name} was counted {count} times: {planted:?}");
     }
-    assert!(site.in_doubt == 0 || of("descriptor_corrupt") > 0, "doubt without a reason");
+    assert!(site.in_doubt == 0 || was("descriptor_corrupt") > 0, "doubt without a reason");
     let engines = of("engine_failed") + of("engine_not_finite");
     assert!((site.engine_failed..=site.engine_moods).contains(&engines), "{incidents:?}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tandem_boards::BoardError;
 use tandem_engine::model::{Model, ModelRepository};
 use tandem_engine::{Engine, EngineError, EngineOptions, load_engine_with};
-use tandem_vboard::{Options as BoardOptions, VboardError, VirtualBoard};
+use tandem_vboard::{Lockstep, Options as BoardOptions, VboardError, VirtualBoard};
 use thiserror::Error;
 
 use crate::agent::{Agent, AgentConfig, StartError};
@@ -38,6 +38,9 @@ pub struct Setup {
     pub agent: AgentConfig,
     /// How the virtual board's threads behave.
     pub spin: BoardOptions,
+    /// One thread and virtual time: a board of this seed, whose run replays to the bit while
+    /// requests come one after the other.
+    pub deterministic: Option<u64>,
 }
 
 /// Why nothing was started.
@@ -132,6 +135,7 @@ impl Setup {
             engine: EngineOptions::default(),
             agent: AgentConfig::default(),
             spin: BoardOptions::default(),
+            deterministic: None,
         }
     }
 
@@ -206,8 +210,18 @@ impl Setup {
         let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
         let base = Policy::of_model(&model, Arc::new(AcceptAll));
         let start = policy(&base, judge.clone());
-        let board = Arc::new(VirtualBoard::start(&board, self.spin)?);
-        let agent = Arc::new(Agent::start(board, self.agent.clone(), start, vec![engine])?);
+        let (config, engines) = (self.agent.clone(), vec![engine]);
+        let agent = match self.deterministic {
+            None => {
+                let board = Arc::new(VirtualBoard::start(&board, self.spin)?);
+                Agent::start(board, config, start, engines)?
+            }
+            Some(seed) => {
+                let board = Arc::new(Lockstep::new(&board, seed)?);
+                Agent::start_in_turns(board, config, start, engines)?
+            }
+        };
+        let agent = Arc::new(agent);
         let lines = Logs::default();
         drain_logs(&agent, lines.clone());
         Ok(Arc::new(Service::new(agent, info, base, recipes, judge, lines)))

@@ -71,6 +71,10 @@ pub struct Local {
     /// a processor each
     #[arg(long, global = true, value_name = "US")]
     pub spin_us: Option<u32>,
+    /// One thread and virtual time: the same seed and the same command are the same run, to the
+    /// bit. Times in answers are the board's then, and no measurement
+    #[arg(long, global = true, value_name = "SEED")]
+    pub deterministic: Option<u64>,
     /// ONNX Runtime's library; looked for without it
     #[arg(long, global = true, value_name = "FILE", env = "ORT_DYLIB_PATH")]
     pub library: Option<PathBuf>,

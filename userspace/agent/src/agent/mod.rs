@@ -5,6 +5,7 @@ mod config;
 mod error;
 mod frame;
 mod ports;
+mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;

@@ -176,6 +176,20 @@ impl<B: Board> DataPlane<B> {
         idle && (self.quarantine.is_empty() || self.board.now() >= stop_by)
     }
 
+    /// Jobs may go to the peer.
+    pub fn is_up(&self) -> bool {
+        self.health.is_up()
+    }
+
+    /// Somebody waits for an answer, or for the end.
+    pub fn is_waited_for(&self) -> bool {
+        let waits = |job: &Job| job.client.is_some();
+        self.jobs.iter().any(waits)
+            || !self.shared.submissions.is_empty()
+            || self.pings.next_timeout() != Nanos::MAX
+            || self.stop_by.is_some()
+    }
+
     fn take_submissions(&mut self, now: Nanos) {
         if self.shared.is_stopping() && self.stop_by.is_none() {
             self.stop_by = Some(now.saturating_add(self.stop_within));

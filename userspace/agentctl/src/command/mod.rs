@@ -41,6 +41,7 @@ pub fn parse_kernel_spec(path: &Path, bytes: &[u8]) -> anyhow::Result<KernelSpec
 /// # Errors
 /// What went wrong, with the next step; exit code 1.
 pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
+    check_deterministic(cli)?;
     match &cli.command {
         Command::Completion { shell } => {
             let mut script = Vec::new();
@@ -60,6 +61,25 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         .build()
         .context("The threads of the connection could not be started")?;
     runtime.block_on(converse(cli, output))
+}
+
+/// Refuses what cannot be the same run twice.
+///
+/// # Errors
+/// `not_deterministic`, with what to leave out.
+fn check_deterministic(cli: &Cli) -> anyhow::Result<()> {
+    let why = match &cli.command {
+        _ if cli.local.deterministic.is_none() => return Ok(()),
+        _ if cli.target != Target::Virtual => "only --target virtual has virtual time",
+        Command::Demo(_) => "the demo's line moves in real time",
+        Command::Kernel(_) => "a kernel alone takes no turns with anybody",
+        Command::Logs { follow: true } => "a log that is followed has no end",
+        Command::Bench(bench) if bench.in_flight.get() > 1 => {
+            "images under way at once come in any order; use --in-flight 1"
+        }
+        _ => return Ok(()),
+    };
+    Err(ApiError::new("not_deterministic", "--deterministic", why.to_owned()).into())
 }
 
 async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
@@ -136,8 +156,9 @@ impl Session {
 pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let here = std::env::current_dir().context("The current folder cannot be read")?;
     let mut setup = Setup::near(&here);
-    let Local { board, models, recipes, engine, threads, default_deadline_ms, spin_us, library } =
-        &cli.local;
+    let Local { board, models, recipes, engine, threads, library, .. } = &cli.local;
+    let Local { default_deadline_ms, spin_us, deterministic, .. } = &cli.local;
+    setup.deterministic = *deterministic;
     setup.board.clone_from(board);
     if let Some(models) = models {
         setup.models.clone_from(models);
