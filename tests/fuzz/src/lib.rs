@@ -9,12 +9,14 @@ mod files;
 mod input;
 mod kernels;
 mod link;
+mod outputs;
 mod simulator;
 mod wire;
 
 pub use files::{board, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
+pub use outputs::outputs;
 pub use simulator::{fault_name, simulator};
 pub use wire::{control, ingest};
 
@@ -22,7 +24,7 @@ pub use wire::{control, ingest};
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("board", board),
     ("control", control),
     ("fault_name", fault_name),
@@ -33,6 +35,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("link_messages", link_messages),
     ("log_ring", log_ring),
     ("model", model),
+    ("outputs", outputs),
     ("post_heads", post_heads),
     ("recipe", recipe),
     ("result", result),
