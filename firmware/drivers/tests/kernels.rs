@@ -4,11 +4,12 @@ mod common;
 
 use common::{Fake, small_pre};
 use tandem_drivers::bus::Bus;
-use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PreKernel};
+use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PostKernel, PreKernel};
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
+use tandem_model::post::{Head, HeadKind, PostParams};
 use tandem_model::pre::{Channels, Element, Kernel3, PixelFormat, PreParams, Resize};
 use tandem_regs::pre::CAPS;
-use tandem_regs::{gate, pre};
+use tandem_regs::{gate, post, pre};
 
 const BASE: u32 = 0x2_0000;
 
@@ -141,6 +142,51 @@ fn what_a_kernel_lacks_is_named_and_what_it_has_arrives() {
         let (mut seen, [pixel, _]) = decode(&fake);
         seen.frame.format = PixelFormat::from_u8(pixel as u8).expect("a format");
         assert_eq!(seen, params);
+    }
+}
+
+#[test]
+fn a_kernel_that_lacks_a_decoder_is_not_given_its_heads() {
+    let fake = Fake::new();
+    fake.poke(BASE, post::ID.reset());
+    fake.poke(BASE + post::offset::VERSION, post::VERSION.reset());
+    fake.poke(BASE + post::offset::HASH, post::MAP_HASH);
+    let cases = [
+        (HeadKind::YoloV3, post::CAPS::YOLOV3, "YOLOv3 heads"),
+        (HeadKind::YoloV5, post::CAPS::YOLOV5, "YOLOv5 heads"),
+        (HeadKind::YoloV8, post::CAPS::YOLOV8, "YOLOv8 heads"),
+        (HeadKind::YoloX, post::CAPS::YOLOX, "YOLOX heads"),
+        (HeadKind::Boxes, post::CAPS::BOXES, "decoded boxes"),
+    ];
+    let mut params = PostParams {
+        head_count: 1,
+        heads: [Head { grid_w: 1, grid_h: 1, stride: 1, anchor_count: 1, ..Head::UNUSED }; 4],
+        classes: 1,
+        score_threshold: 1,
+        iou_threshold: 1,
+        class_agnostic: false,
+        top_k: 0,
+        max_detections: 1,
+        width: 8,
+        height: 8,
+    };
+    let configure = |caps: u32, params: &PostParams| {
+        fake.poke(BASE + post::offset::CAPS, caps);
+        let mut kernel = PostKernel::new(&fake, BASE);
+        kernel.identify().expect("identity");
+        kernel.configure(params)
+    };
+    for (kind, field, what) in cases {
+        params.heads[0] = Head { kind, anchors: [(8, 8); 3], ..params.heads[0] };
+        params.top_k = 0;
+        let without = post::CAPS.reset() & !(field.mask << field.shift);
+        assert_eq!(configure(without, &params), Err(KernelError::Unsupported(what)));
+        assert_eq!(configure(post::CAPS.reset(), &params), Ok(()));
+        params.top_k = 9;
+        let field = post::CAPS::TOP_K;
+        let without = post::CAPS.reset() & !(field.mask << field.shift);
+        let best = KernelError::Unsupported("the best K candidates");
+        assert_eq!(configure(without, &params), Err(best));
     }
 }
 

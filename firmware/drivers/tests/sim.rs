@@ -178,6 +178,51 @@ fn post_jobs_give_the_models_result() {
 }
 
 #[test]
+fn heads_without_anchors_and_the_best_candidates_run_on_the_kernel() {
+    let head = |kind, (grid_w, grid_h): (u16, u16), stride, offset| Head {
+        kind,
+        grid_w,
+        grid_h,
+        stride,
+        anchor_count: 1,
+        anchors: [(0, 0); 3],
+        offset,
+    };
+    let params = PostParams {
+        head_count: 3,
+        heads: [
+            head(HeadKind::YoloV8, (8, 8), 8, 8192),
+            head(HeadKind::YoloX, (4, 4), 16, 0),
+            head(HeadKind::Boxes, (50, 1), 1, 4096),
+            Head::UNUSED,
+        ],
+        classes: 3,
+        score_threshold: 9000,
+        iou_threshold: 60_000,
+        class_agnostic: true,
+        top_k: 40,
+        max_detections: 100,
+        width: 64,
+        height: 64,
+    };
+    let bus = SimBus::new(DmaConfig::default());
+    let mut lane: Lane<'_, Post> = Lane::new(&bus, MAP.dma_post, PostKernel::new(&bus, MAP.post));
+    let heads: Vec<u8> = noise(params.heads_bytes() / 4)
+        .iter()
+        .flat_map(|byte| ((f32::from(*byte) - 128.0) / 40.0).to_le_bytes())
+        .collect();
+    bus.put(INPUT, &heads);
+    let mut result = vec![0; params.result_bytes()];
+    let mut scratch = Box::new(PostScratch::new());
+    let header = postprocess(&params, &heads, &mut result, &mut scratch).expect("valid");
+    assert!(header.surplus > 0 && header.count > 10, "{header:?}");
+    let input = Plan::post_input(&params, INPUT).expect("plan");
+    let output = Plan::post_output(&params, OUTPUT).expect("plan");
+    let written = lane.run(&params, input, output).expect("job");
+    assert_eq!(bus.get(OUTPUT, written as usize), result[..header.result_bytes()]);
+}
+
+#[test]
 fn the_length_field_is_measured() {
     for bits in [8, 14, 16, 23, 25, 26] {
         let bus = SimBus::new(DmaConfig { length_bits: bits, ..DmaConfig::default() });

@@ -90,10 +90,9 @@ pub fn ctc(
         before = class;
     }
     let count = u32::from(header.count);
-    if count == 0 {
-        header.lowest = 0;
-    } else {
-        header.score = ((sum + count / 2) / count) as u16;
+    match (sum + count / 2).checked_div(count) {
+        Some(mean) => header.score = mean as u16,
+        None => header.lowest = 0,
     }
     Ok(header)
 }

@@ -107,7 +107,7 @@ proptest! {
         sizes in prop::array::uniform32(0.3f64..1.0), shuffle in any::<u64>(),
     ) {
         (p.width, p.height) = (p.width.max(300), p.height.max(300));
-        (p.tile_w, p.tile_h, p.overlap) = (p.tile_w.max(200), p.tile_h.max(200), p.overlap.max(48).min(99));
+        (p.tile_w, p.tile_h, p.overlap) = (p.tile_w.max(200), p.tile_h.max(200), p.overlap.clamp(48, 99));
         let regions: Vec<Region> = tiles(&p).unwrap().map(region).collect();
         prop_assume!(regions.len() < 60);
         // One object in each square of twice the overlap, so that they do not touch.

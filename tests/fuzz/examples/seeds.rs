@@ -14,6 +14,7 @@ use tandem_regs::pre::offset;
 fn main() {
     messages();
     kernels();
+    outputs();
     images();
     block();
     save("simulator", "ok-pre", &pre_job());
@@ -48,7 +49,7 @@ fn post_params() -> PostParams {
         score_threshold: 10_000,
         iou_threshold: 30_000,
         class_agnostic: true,
-        top_k: 0,
+        top_k: 3,
         max_detections: 5,
         width: 24,
         height: 16,
@@ -113,11 +114,62 @@ fn kernels() {
     save("kernel_spec", "ok-post", text.to_string().as_bytes());
     save("kernel_spec", "no-kernel", br#"{"kernel":"mid","params":{}}"#);
 
+    for (kind, name) in (0..).zip(["ok-v3", "ok-v5", "ok-v8", "ok-x", "ok-boxes"]) {
+        save("post_heads", name, &heads_of(kind));
+    }
     let detection = Detection { x1: 1, y1: 2, x2: 300, y2: 400, score: 9, class: 1, index: 3 };
     let header: Vec<u8> =
         [1u32, 2, 0, 0, 0, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
     save("result", "ok-one", &[&header[..], &detection.to_bytes()].concat());
     save("result", "no-detection", &header);
+}
+
+/// One head of 3 by 2 cells and two classes, see `tandem_fuzz::post_heads`.
+fn heads_of(kind: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let halves = |bytes: &mut Vec<u8>, values: &[u16]| {
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    };
+    halves(&mut bytes, &[23, 15]);
+    bytes.extend([1, 0]);
+    halves(&mut bytes, &[7; 7]);
+    bytes.extend([2 << 1 | 1 << 4, kind]);
+    // The best three, class by class, with a low threshold.
+    bytes.push(2 << 6 | 9 << 1);
+    halves(&mut bytes, &[2, 1000, 30_000]);
+    bytes.extend([0.5f32, -0.3, 1.0, 0.2, 2.0, 3.0, -1.0].iter().flat_map(|n| n.to_le_bytes()));
+    bytes
+}
+
+/// Numbers for the kernels behind other networks, see `tandem_fuzz::outputs`.
+fn outputs() {
+    let numbers =
+        |numbers: &[f32]| -> Vec<u8> { numbers.iter().flat_map(|n| n.to_le_bytes()).collect() };
+    let with = |head: &[u8], tail: Vec<u8>| [head, &tail].concat();
+    save("outputs", "ok-classes", &with(&[0, 3, 0, 2, 0], numbers(&[0.5, -1.0, 2.0])));
+    save("outputs", "no-class", &[0, 0, 0, 2, 0]);
+    save("outputs", "ok-text", &with(&[1, 3, 2, 1, 0], numbers(&[1.0, 0.0, 0.0, 1.0, 1.0, 0.0])));
+    save("outputs", "no-blank", &[1, 3, 2, 2, 0]);
+    let edges = [0u32, 0, 2048, 2048].map(u32::to_le_bytes).concat();
+    let outline = [&[2, 0, 3, 3, 1, 0, 0x80][..], &edges].concat();
+    save("outputs", "ok-mask", &with(&outline, numbers(&[1.0, 2.0, -1.0, 0.5])));
+    let mut plane = vec![3, 64, 0, 48, 0, 0];
+    for entry in [1i64, 0, 0, 0, 1, 0, 0, 0, 1] {
+        plane.extend((entry << 40).to_le_bytes());
+    }
+    save("outputs", "ok-plane", &plane);
+    save("outputs", "no-plane", &plane[..20]);
+    let halves =
+        |values: &[u16]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+    // A frame of two tiles; an object in both.
+    let mut joined = with(&[4], halves(&[149, 63, 36, 0, 31, 0x8000, 0xb000, 512]));
+    joined.push(0);
+    for (tile, x1, score) in [(0, 70, 900), (1, 70, 500)] {
+        joined.push(tile);
+        joined.extend(halves(&[x1 * 16, 120 * 16, 160, 480, score]));
+        joined.push(1);
+    }
+    save("outputs", "ok-joined", &joined);
 }
 
 /// Raw images; those with a codec are plain files.

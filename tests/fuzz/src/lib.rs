@@ -9,12 +9,14 @@ mod files;
 mod input;
 mod kernels;
 mod link;
+mod outputs;
 mod simulator;
 mod wire;
 
 pub use files::{board, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
+pub use outputs::outputs;
 pub use simulator::{fault_name, simulator};
 pub use wire::{control, ingest, log_frames};
 
@@ -34,6 +36,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("log_frames", log_frames),
     ("log_ring", log_ring),
     ("model", model),
+    ("outputs", outputs),
     ("post_heads", post_heads),
     ("recipe", recipe),
     ("result", result),

@@ -65,6 +65,31 @@ fn values_out_of_range_name_their_field() {
 }
 
 #[test]
+fn heads_take_the_fields_of_their_kind_only() {
+    let cases = [
+        ("kind = \"yolov8\"\nstride = 8", "kind = \"yolov8\"", "heads[0].stride: missing"),
+        ("stride = 8", "stride = 8\nanchors = [[8, 8]]", "heads[0].anchors: has no meaning"),
+        ("stride = 8", "stride = 8\nboxes = 3", "heads[0].boxes: has no meaning"),
+        ("boxes = 16", "", "heads[2].boxes: missing"),
+        ("boxes = 16", "boxes = 0", "heads[2].boxes: must be at least 1"),
+        ("boxes = 16", "boxes = 16\nstride = 8", "heads[2].stride: has no meaning"),
+        ("max_detections = 50", "max_detections = 50\ntop_k = 4097", "thresholds.top_k: must"),
+        ("kind = \"yolov8\"", "kind = \"yolov5\"", "heads[0].anchors: missing"),
+    ];
+    for (from, to, wanted) in cases {
+        let copy = Copy::of("tiny-free");
+        let text = match Model::load(&copy.edit("model.toml", from, to).dir) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("taken: {to}"),
+        };
+        assert!(text.contains(&format!("model.toml: {wanted}")), "{to}: {text}");
+    }
+    let copy = Copy::of("tiny-free");
+    copy.edit("model.toml", "max_detections = 50", "max_detections = 50\ntop_k = 300");
+    assert_eq!(copy.model().post_params().top_k, 300);
+}
+
+#[test]
 fn heads_that_the_kernel_does_not_take_are_refused() {
     let copy = Copy::of("tiny-v5");
     copy.edit("model.toml", "width = 32", "width = 2048");

@@ -7,6 +7,7 @@ use tandem_engine::{
     Engine, EngineChoice, EngineError, EngineOptions, Model, ModelRepository, load_engine,
     load_engine_with,
 };
+use tandem_model::post::{postprocess, read_result};
 
 /// Largest error of an f32 network that is summed in another order.
 const CLOSE: f32 = 1e-4;
@@ -19,7 +20,7 @@ fn heads_of(engine: &mut dyn Engine, model: &Model, tensor: &[u8]) -> Vec<f32> {
 
 #[test]
 fn fixtures_answer_what_numpy_computed() {
-    for name in ["tiny-v5", "tiny-nhwc"] {
+    for name in ["tiny-v5", "tiny-nhwc", "tiny-free"] {
         let dir = fixtures().join(name).join("1");
         let model = Model::load(&dir).unwrap();
         let expected = floats(&std::fs::read(dir.join("expected.f32")).unwrap());
@@ -63,6 +64,39 @@ fn a_model_is_added_by_its_folder_alone() {
     assert_eq!((post.heads[1].grid_w, post.heads[1].anchors[1]), (2, (32, 16)));
     for choice in engines() {
         load_engine(model, choice).unwrap();
+    }
+}
+
+/// From the folder to detections, against the float chain of tests/reference.
+#[test]
+fn heads_without_anchors_give_the_boxes_of_the_float_chain() {
+    let dir = fixtures().join("tiny-free").join("1");
+    let model = Model::load(&dir).unwrap();
+    let expected = std::fs::read(dir.join("expected.json")).unwrap();
+    let expected: Vec<serde_json::Value> = serde_json::from_slice(&expected).unwrap();
+    let post = model.post_params();
+    for choice in engines() {
+        let mut engine = load_engine(&model, choice).unwrap();
+        let mut heads = Slot::of(model.heads_bytes(), 0);
+        engine.run(&pattern(model.tensor_bytes()), heads.bytes()).unwrap();
+        let mut result = vec![0; post.result_bytes()];
+        postprocess(&post, heads.bytes(), &mut result, &mut Box::default()).unwrap();
+        let (_, found) = read_result(&result).unwrap();
+        assert_eq!(found.len(), expected.len());
+        let mut kinds = [0; 3];
+        for (ours, theirs) in found.zip(&expected) {
+            assert_eq!(theirs["index"], ours.index);
+            assert_eq!(theirs["class"], ours.class);
+            let score = theirs["score"].as_f64().unwrap();
+            assert!((f64::from(ours.score) / 65536.0 - score).abs() < 1e-3);
+            for (edge, i) in [ours.x1, ours.y1, ours.x2, ours.y2].into_iter().zip(0..) {
+                let real = theirs["box"][i as usize].as_f64().unwrap();
+                assert!((f64::from(edge) / 256.0 - real).abs() < 0.02, "{ours:?}, {theirs}");
+            }
+            // 16 cells, then 4, then a list of 16.
+            kinds[usize::from(ours.index >= 16) + usize::from(ours.index >= 20)] += 1;
+        }
+        assert!(kinds.iter().all(|count| *count > 0), "each head has detections: {kinds:?}");
     }
 }
 

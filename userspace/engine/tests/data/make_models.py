@@ -4,13 +4,16 @@
     .tandem/venv/bin/python userspace/engine/tests/data/make_models.py
 
 `tiny-v5` is a YOLOv5-kind detector (planar, blue first, an offset, two heads); `tiny-nhwc` takes
-interleaved pixels and leaves its batch size open. `expected.f32` holds the heads slot that the
+interleaved pixels and leaves its batch size open; `tiny-free` has a head of every kind without
+anchors, and `expected.json` the detections that tests/reference decodes from it. `expected.f32` holds the heads slot that the
 tensor `byte[i] = (i * 37 + i / 251) % 256` gives, computed here in numpy without a runtime: f32,
 little endian, zero between the heads.
 """
 
 import hashlib
+import json
 import pathlib
+import sys
 
 import numpy as np
 import onnx
@@ -33,7 +36,7 @@ def patches(x, kernel, bias, stride):
     """A convolution whose stride is its kernel's size: one matrix product per cell."""
     cells = SIDE // stride
     x = x.reshape(3, cells, stride, cells, stride).transpose(1, 3, 0, 2, 4)
-    y = x.reshape(cells, cells, -1).astype(np.float64) @ kernel.reshape(CHANNELS, -1).T + bias
+    y = x.reshape(cells, cells, -1).astype(np.float64) @ kernel.reshape(len(kernel), -1).T + bias
     return y.transpose(2, 0, 1)
 
 
@@ -118,6 +121,74 @@ def make(name, seed, interleaved):
     (folder / "model.toml").write_text(descriptor(name, digest, interleaved))
 
 
+# Output, kind, channels, stride.
+FREE = [("near", "yolov8", 64 + CLASSES, 8), ("far", "yolox", 5 + CLASSES, 16),
+        ("list", "boxes", 4 + CLASSES, 8)]
+
+
+def make_free(name, seed):
+    """Heads without anchors; the list of boxes is a head whose cells are put in a row."""
+    random = np.random.default_rng(seed)
+    nodes, constants, outputs, slot, raw = [], [], [], bytearray(), []
+    x = pattern().reshape(3, SIDE, SIDE)[::-1].astype(np.float32)
+    x = x * SCALE[:, None, None] + OFFSET[:, None, None]
+    for output, kind, channels, stride in FREE:
+        kernel = random.normal(0, 0.2 / stride, (channels, 3, stride, stride)).astype(np.float32)
+        bias = random.normal(0, 1, channels).astype(np.float32)
+        # Surely an object, so that the threshold leaves something of each head.
+        bias[channels - CLASSES - (kind == "yolox"):] += 1
+        cells, shape = SIDE // stride, [channels, SIDE // stride, SIDE // stride]
+        target = output
+        if kind == "boxes":
+            # Centre and size in pixels, probabilities.
+            bias[:4], bias[4:] = [14, 15, 9, 8], 0.4
+            kernel[:4] *= 8
+            target, shape = output + "_cells", [channels, cells * cells]
+            constants.append(numpy_helper.from_array(np.array([1, *shape]), "shape"))
+        constants += [numpy_helper.from_array(kernel, f"w_{output}"),
+                      numpy_helper.from_array(bias, f"b_{output}")]
+        nodes.append(helper.make_node("Conv", ["pixels", f"w_{output}", f"b_{output}"], [target],
+                                      kernel_shape=[stride, stride], strides=[stride, stride]))
+        if kind == "boxes":
+            nodes.append(helper.make_node("Reshape", [target, "shape"], [output]))
+        outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, *shape]))
+        head = patches(x, kernel, bias, stride).reshape(shape).astype("<f4")
+        raw.append(head)
+        slot += head.tobytes()
+        slot += bytes(-len(slot) % 64)
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
+    graph = helper.make_graph(nodes, name, [pixels], outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8,
+                              producer_name="tandem")
+    onnx.checker.check_model(model)
+    data = model.SerializeToString(deterministic=True)
+    text = descriptor(name, hashlib.sha256(data).hexdigest(), False).split("\n[[heads]]")[0]
+    text = text.replace("iou = 0.45", "iou = 0.8")
+    for output, kind, channels, stride in FREE:
+        size = f"boxes = {(SIDE // stride) ** 2}" if kind == "boxes" else f"stride = {stride}"
+        text += f'\n[[heads]]\noutput = "{output}"\nkind = "{kind}"\n{size}\n'
+    folder = HERE / "models" / name / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(data)
+    (folder / "labels.txt").write_text("bolt\nnut\n")
+    (folder / "expected.f32").write_bytes(slot)
+    (folder / "model.toml").write_text(text)
+    found = detections(folder, raw)
+    (folder / "expected.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def detections(folder, raw):
+    """What the float reference makes of these heads."""
+    sys.path.insert(0, str(HERE.parents[3] / "tests" / "reference"))
+    import detector
+    model = detector.Model(folder)
+    model.heads = lambda tensor: [head[None] for head in raw]
+    thresholds = {"class_agnostic": False, **model.descriptor["thresholds"]}
+    keys = ("index", "class", "score", "box")
+    return [{key: found[key] for key in keys} for found in model.detect(None, thresholds)]
+
+
 if __name__ == "__main__":
     make("tiny-v5", 1, interleaved=False)
     make("tiny-nhwc", 2, interleaved=True)
+    make_free("tiny-free", 3)
