@@ -1,10 +1,10 @@
 //! `pre`: frame in, tensor out. Crop, bilinear resize, letterbox, per-channel scale and offset.
 
-mod colour;
+pub mod colour;
 mod packets;
 mod params;
 mod run;
-mod sample;
+pub mod sample;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

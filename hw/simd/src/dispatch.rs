@@ -1,0 +1,98 @@
+//! Which instructions there are, and the calls of what needs them.
+
+use tandem_model::pre::PixelFormat;
+
+#[cfg(target_arch = "x86_64")]
+use crate::avx512;
+use crate::plan::{Plan, Shape};
+
+/// A way to run the kernel. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// The model's code as it is.
+    Scalar,
+    /// x86-64 with F, BW, VBMI and VNNI: Ice Lake, Zen 4 and later.
+    Avx512,
+}
+
+impl Path {
+    /// Every path, the best last.
+    pub const ALL: [Self; 2] = [Self::Scalar, Self::Avx512];
+
+    /// Whether this machine can run it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vbmi")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 => false,
+        }
+    }
+
+    /// The best that this machine can run.
+    pub fn best() -> Self {
+        Self::ALL.into_iter().rev().find(|path| path.is_available()).unwrap_or(Self::Scalar)
+    }
+}
+
+/// A vector path that this machine has been seen to be able to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Vectors(Path);
+
+/// Calls one path's function.
+macro_rules! call {
+    ($self:ident.$function:ident($($argument:expr),*)) => {
+        match $self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `new` has seen that this machine has the instructions.
+            Path::Avx512 => unsafe { avx512::$function($($argument),*) },
+            _ => unreachable!("`new` makes no such value"),
+        }
+    };
+}
+
+impl Vectors {
+    /// None if the path is scalar or the machine cannot run it.
+    pub fn new(path: Path) -> Option<Self> {
+        (path != Path::Scalar && path.is_available()).then_some(Self(path))
+    }
+
+    /// How the path reads rows.
+    pub fn shape(self, format: PixelFormat) -> Shape {
+        match (self.0, format) {
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx512, PixelFormat::Nv12) => avx512::NV12,
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx512, _) => avx512::RGB,
+            _ => unreachable!("`new` makes no such value"),
+        }
+    }
+
+    /// Interpolates an NV12 row across: Q11 plus one half.
+    pub fn across_nv12(self, luma: &[u8], chroma: &[u8], plan: &Plan, out: &mut [Box<[u32]>; 3]) {
+        call!(self.across_nv12(luma, chroma, plan, out));
+    }
+
+    /// Interpolates an RGB row across: Q11 plus one half.
+    pub fn across_rgb(self, line: &[u8], plan: &Plan, out: &mut [Box<[u32]>; 3]) {
+        call!(self.across_rgb(line, plan, out));
+    }
+
+    /// Interpolates two such rows down to bytes, and looks them up in the table.
+    pub fn blend(
+        self,
+        upper: &[u32],
+        lower: &[u32],
+        weight: u32,
+        table: Option<&[u8; 256]>,
+        out: &mut [u8],
+    ) {
+        call!(self.blend(upper, lower, weight, table, out));
+    }
+}

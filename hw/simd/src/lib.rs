@@ -1,0 +1,15 @@
+//! The `pre` kernel on a CPU: the function of [`tandem_model::pre::preprocess`], bit for bit, with
+//! explicit SIMD chosen at run time. What no vector path knows goes to the model's own code.
+
+mod dispatch;
+mod plan;
+mod run;
+mod stage;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod memory;
+
+pub use dispatch::Path;
+pub use run::{Scratch, preprocess};
