@@ -127,6 +127,7 @@ def main():
     parser.add_argument("--path", default="best", help="our path: best, scalar, avx2, ...")
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--kinds", default="nv12,nv12 f16,rgb8", help="comma-separated")
+    parser.add_argument("--fir", action="store_true", help="the binary has the feature `peers`")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     rng = np.random.default_rng(1)
@@ -148,7 +149,7 @@ def main():
                 for _ in range(args.turns):
                     turn = {name: least(chain, 10) for name, chain in peers.items()}
                     turn["ours"] = ours.least(args.path, *case)
-                    if not element:
+                    if args.fir and not element:
                         turn["fir"] = ours.least("fir", *case)
                     times = {name: min(t, times.get(name, t)) for name, t in turn.items()}
                 own = times.pop("ours")

@@ -10,9 +10,13 @@ use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
+#[cfg(feature = "peers")]
 use fast_image_resize::images::{Image, ImageRef};
+#[cfg(feature = "peers")]
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams};
+#[cfg(feature = "peers")]
+use tandem_model::pre::PixelFormat;
+use tandem_model::pre::{Frame, Layout, PreParams};
 use tandem_simd::{Path, Scratch, preprocess};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -39,6 +43,7 @@ fn run(words: &[&str]) -> Result<u128> {
     };
     let bytes = std::fs::read(file)?;
     let params = PreParams::letterbox(frame, frame.full(), side, side, [114; 3], Layout::Planar)?;
+    #[cfg(feature = "peers")]
     if what == "fir" {
         return resize_only(&params, &bytes, rounds);
     }
@@ -71,6 +76,7 @@ fn least(rounds: usize, mut one: impl FnMut() -> Result<()>) -> Result<u128> {
     Ok(least)
 }
 
+#[cfg(feature = "peers")]
 fn resize_only(params: &PreParams, bytes: &[u8], rounds: usize) -> Result<u128> {
     let bilinear = ResizeAlg::Interpolation(FilterType::Bilinear);
     let options = ResizeOptions::new().resize_alg(bilinear).use_alpha(false);

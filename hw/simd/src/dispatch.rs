@@ -6,6 +6,13 @@ use tandem_model::pre::PixelFormat;
 use crate::avx512;
 use crate::plan::{Plan, Shape};
 
+/// A row of an NV12 crop: luma and chroma.
+pub type Lines<'a> = [&'a [u8]; 2];
+/// Per channel what becomes of a byte, if anything.
+pub type Tables<'a> = [Option<&'a [u8; 256]>; 3];
+/// A content row per channel.
+pub type Outputs<'a> = [&'a mut [u8]; 3];
+
 /// A way to run the kernel. All give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
@@ -75,8 +82,8 @@ impl Vectors {
     }
 
     /// Interpolates an NV12 row across: Q11 plus one half.
-    pub fn across_nv12(self, luma: &[u8], chroma: &[u8], plan: &Plan, out: &mut [Box<[u32]>; 3]) {
-        call!(self.across_nv12(luma, chroma, plan, out));
+    pub fn across_nv12(self, lines: Lines, plan: &Plan, out: &mut [Box<[u32]>; 3]) {
+        call!(self.across_nv12(lines, plan, out));
     }
 
     /// Interpolates an RGB row across: Q11 plus one half.
@@ -87,12 +94,23 @@ impl Vectors {
     /// Interpolates two such rows down to bytes, and looks them up in the table.
     pub fn blend(
         self,
-        upper: &[u32],
-        lower: &[u32],
+        [upper, lower]: [&[u32]; 2],
         weight: u32,
         table: Option<&[u8; 256]>,
         out: &mut [u8],
     ) {
         call!(self.blend(upper, lower, weight, table, out));
+    }
+
+    /// Interpolates two NV12 rows across and down.
+    pub fn both_nv12(
+        self,
+        rows: [Lines; 2],
+        plan: &Plan,
+        weight: u32,
+        tables: Tables,
+        out: Outputs,
+    ) {
+        call!(self.both_nv12(rows, plan, weight, tables, out));
     }
 }

@@ -1,6 +1,7 @@
 //! The `pre` kernel on a CPU: the function of [`tandem_model::pre::preprocess`], bit for bit, with
 //! explicit SIMD chosen at run time. What no vector path knows goes to the model's own code.
 
+mod colour;
 mod dispatch;
 mod plan;
 mod run;
@@ -9,7 +10,7 @@ mod stage;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod memory;
+mod machine;
 
 pub use dispatch::Path;
 pub use run::{Scratch, preprocess};

@@ -85,7 +85,7 @@ impl Plan {
     /// Bytes of the window, as shuffle indices.
     ///
     /// RGB: a word per output column, index of red of `p`, zero, red of `p + 1`, zero.
-    /// NV12: a word per tap, its luma index and three zeros; a block is two halves, and of each four
+    /// NV12: a word per tap, its luma index four times; a block is two halves, and of each four
     /// columns the taps of two are in the first half and those of two in the second: packed
     /// to 16 bits within 128-bit lanes, both halves give the taps in order.
     pub fn index(&self) -> &[u32] {
@@ -171,12 +171,12 @@ impl Plan {
             let (a, b) = (a as u32, b as u32);
             match key.format {
                 PixelFormat::Nv12 => {
-                    let zeros = ZERO << 8 | ZERO << 16 | ZERO << 24;
+                    let everywhere = 0x0101_0101;
                     let (start, column) = (i / block * 2 * block, i % block);
                     let half = column % 4 / 2 * block;
                     let at = start + half + column / 4 * 4 + column % 2 * 2;
-                    self.index[at] = a | zeros;
-                    self.index[at + 1] = b | zeros;
+                    self.index[at] = a * everywhere;
+                    self.index[at + 1] = b * everywhere;
                 }
                 _ => self.index[i] = a | ZERO << 8 | b << 16 | ZERO << 24,
             }

@@ -4,11 +4,13 @@
 use tandem_model::pre::sample::tap;
 use tandem_model::pre::{self, Layout, MAX_SIDE, PixelFormat, PreError, PreParams, colour};
 
-use crate::dispatch::{Path, Vectors};
+use crate::dispatch::{Lines, Outputs, Path, Tables, Vectors};
 use crate::plan::{Plan, staged_bytes};
 use crate::stage;
 
 const NO_ROW: u32 = u32::MAX;
+/// From this `step_y` (Q32, 1.75) on, few source rows serve two output rows.
+const NOT_SHARED: u64 = 7 << 30;
 const SIDE: usize = MAX_SIDE as usize;
 
 /// A source row interpolated across, per channel.
@@ -23,7 +25,8 @@ pub struct Scratch {
     plan: Plan,
     rows: [Row; 2],
     staged: [Box<[u8]>; 2],
-    bytes: Box<[u8]>,
+    /// A content row per channel, before it is interleaved.
+    planes: [Box<[u8]>; 3],
 }
 
 impl Default for Scratch {
@@ -51,7 +54,7 @@ impl Scratch {
             plan: Plan::new(),
             rows: [row(), row()],
             staged: [staged(), staged()],
-            bytes: vec![0; SIDE].into(),
+            planes: [0; 3].map(|_| vec![0; SIDE].into()),
         }
     }
 }
@@ -88,14 +91,14 @@ fn is_special(params: &PreParams) -> bool {
 }
 
 /// One run.
-struct Run<'a> {
+struct Run<'a, 's> {
     params: &'a PreParams,
     frame: &'a [u8],
     vectors: Vectors,
-    scratch: &'a mut Scratch,
+    scratch: &'s mut Scratch,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a, '_> {
     fn all(&mut self, tensor: &mut [u8]) {
         let Self { params, vectors, .. } = *self;
         let (crop, content) = (params.crop, params.content);
@@ -106,87 +109,119 @@ impl Run<'_> {
             let unity = params.scale[c] == 1 << 16 && params.offset[c] == 0;
             (!unity).then(|| colour::table(params.scale[c], params.offset[c]))
         });
-        for y in 0..content.h {
-            let t = tap(u32::from(y), params.step_y, crop.h);
-            // The lower row of one output row is often the upper row of the next.
-            if self.scratch.rows[1].number == t.at {
-                self.scratch.rows.swap(0, 1);
+        let tables = tables.each_ref().map(|table| table.as_ref());
+        match params.layout {
+            Layout::Planar => {
+                for y in 0..content.h {
+                    self.row(y, tables, content_row(params, tensor, y));
+                }
             }
-            self.fill_row(t.at, 0);
-            // A weight of zero needs no lower row: whatever it holds counts nothing.
-            if t.weight != 0 {
-                self.fill_row(t.next, 1);
-            }
-            for (c, table) in tables.iter().enumerate() {
-                self.write_row(tensor, c, y, t.weight, table.as_ref());
+            Layout::Interleaved => {
+                let mut planes = std::mem::take(&mut self.scratch.planes);
+                for y in 0..content.h {
+                    let rows = planes.each_mut().map(|row| &mut row[..usize::from(content.w)]);
+                    self.row(y, tables, rows);
+                    interleave(params, &planes, tensor, y);
+                }
+                self.scratch.planes = planes;
             }
         }
+    }
+
+    /// Content row `y`, per channel.
+    fn row(&mut self, y: u16, tables: Tables, mut out: Outputs) {
+        let Self { params, vectors, .. } = *self;
+        let t = tap(u32::from(y), params.step_y, params.crop.h);
+        if t.weight != 0 && params.step_y >= NOT_SHARED && self.is_direct() {
+            let rows = [t.at, t.next].map(|number| self.lines(number));
+            return vectors.both_nv12(rows, &self.scratch.plan, t.weight, tables, out);
+        }
+        // The lower row of one output row is often the upper row of the next.
+        if self.scratch.rows[1].number == t.at {
+            self.scratch.rows.swap(0, 1);
+        }
+        self.fill_row(t.at, 0);
+        // A weight of zero needs no lower row: whatever it holds counts nothing.
+        if t.weight != 0 {
+            self.fill_row(t.next, 1);
+        }
+        for (c, out) in out.iter_mut().enumerate() {
+            let rows = self.scratch.rows.each_ref().map(|row| &*row.channels[c]);
+            vectors.blend(rows, t.weight, tables[c], out);
+        }
+    }
+
+    /// NV12, read where it lies.
+    fn is_direct(&self) -> bool {
+        self.params.frame.format == PixelFormat::Nv12 && self.scratch.plan.window.is_some()
+    }
+
+    /// Luma and chroma of an NV12 crop row.
+    fn lines(&self, number: u32) -> Lines<'a> {
+        let (stride, crop) = (self.params.frame.stride as usize, self.params.crop);
+        let y = usize::from(crop.y) + number as usize;
+        let (x, w) = (usize::from(crop.x), usize::from(crop.w));
+        let plane = stride * usize::from(self.params.frame.height);
+        [&self.frame[y * stride + x..][..w], &self.frame[plane + y / 2 * stride + x..][..w]]
+    }
+
+    /// An RGB crop row.
+    fn line(&self, number: u32) -> &'a [u8] {
+        let (stride, crop) = (self.params.frame.stride as usize, self.params.crop);
+        let y = usize::from(crop.y) + number as usize;
+        &self.frame[y * stride + 3 * usize::from(crop.x)..][..3 * usize::from(crop.w)]
     }
 
     /// Interpolates crop row `number` across, unless that row already holds it.
     fn fill_row(&mut self, number: u32, which: usize) {
-        let Self { params, frame, vectors, .. } = *self;
-        let Scratch { plan, rows, staged, .. } = &mut *self.scratch;
-        let row = &mut rows[which];
-        if row.number == number {
+        if self.scratch.rows[which].number == number {
             return;
         }
-        row.number = number;
-        let (stride, crop) = (params.frame.stride as usize, params.crop);
-        let y = usize::from(crop.y) + number as usize;
-        let (x, w) = (usize::from(crop.x), usize::from(crop.w));
-        let [first, second] = staged;
-        match params.frame.format {
-            PixelFormat::Nv12 => {
-                let plane = stride * usize::from(params.frame.height);
-                let luma = &frame[y * stride + x..][..w];
-                let chroma = &frame[plane + y / 2 * stride + x..][..w];
-                if plan.window.is_some() {
-                    vectors.across_nv12(luma, chroma, plan, &mut row.channels);
-                } else {
-                    stage::nv12([luma, chroma], plan.positions(), [first, second]);
-                    vectors.across_nv12(first, second, plan, &mut row.channels);
-                }
+        let vectors = self.vectors;
+        if self.params.frame.format == PixelFormat::Nv12 {
+            let lines = self.lines(number);
+            let Scratch { plan, rows, staged, .. } = &mut *self.scratch;
+            let out = &mut rows[which].channels;
+            if plan.window.is_some() {
+                vectors.across_nv12(lines, plan, out);
+            } else {
+                stage::nv12(lines, plan.positions(), staged);
+                vectors.across_nv12(staged.each_ref().map(|row| &**row), plan, out);
             }
-            _ => {
-                let line = &frame[y * stride + 3 * x..][..3 * w];
-                if plan.window.is_some() {
-                    vectors.across_rgb(line, plan, &mut row.channels);
-                } else {
-                    stage::rgb(line, plan.positions(), first);
-                    vectors.across_rgb(first, plan, &mut row.channels);
-                }
+        } else {
+            let line = self.line(number);
+            let Scratch { plan, rows, staged, .. } = &mut *self.scratch;
+            let out = &mut rows[which].channels;
+            if plan.window.is_some() {
+                vectors.across_rgb(line, plan, out);
+            } else {
+                stage::rgb(line, plan.positions(), &mut staged[0]);
+                vectors.across_rgb(&staged[0], plan, out);
             }
         }
+        self.scratch.rows[which].number = number;
     }
+}
 
-    /// Interpolates the two rows down and puts channel `c` of content row `y` into the tensor.
-    fn write_row(
-        &mut self,
-        tensor: &mut [u8],
-        c: usize,
-        y: u16,
-        weight: u32,
-        table: Option<&[u8; 256]>,
-    ) {
-        let Self { params, vectors, .. } = *self;
-        let (width, height) = (usize::from(params.width), usize::from(params.height));
-        let row = usize::from(params.content.y) + usize::from(y);
-        let (column, columns) = (usize::from(params.content.x), usize::from(params.content.w));
-        let [upper, lower] = self.scratch.rows.each_ref().map(|row| &*row.channels[c]);
-        match params.layout {
-            Layout::Planar => {
-                let at = (c * height + row) * width + column;
-                vectors.blend(upper, lower, weight, table, &mut tensor[at..][..columns]);
-            }
-            Layout::Interleaved => {
-                let bytes = &mut self.scratch.bytes[..columns];
-                vectors.blend(upper, lower, weight, table, bytes);
-                let at = 3 * (row * width + column);
-                let pixels = tensor[at..][..3 * columns].as_chunks_mut::<3>().0;
-                pixels.iter_mut().zip(bytes).for_each(|(pixel, byte)| pixel[c] = *byte);
-            }
-        }
+/// Content row `y` of a planar tensor, per channel.
+fn content_row<'t>(params: &PreParams, tensor: &'t mut [u8], y: u16) -> Outputs<'t> {
+    let (width, height) = (usize::from(params.width), usize::from(params.height));
+    let row = usize::from(params.content.y) + usize::from(y);
+    let (column, columns) = (usize::from(params.content.x), usize::from(params.content.w));
+    let (red, rest) = tensor.split_at_mut(width * height);
+    let (green, blue) = rest.split_at_mut(width * height);
+    [red, green, blue].map(|plane| &mut plane[row * width + column..][..columns])
+}
+
+/// Puts a content row into an interleaved tensor.
+fn interleave(params: &PreParams, planes: &[Box<[u8]>; 3], tensor: &mut [u8], y: u16) {
+    let row = usize::from(params.content.y) + usize::from(y);
+    let at = row * usize::from(params.width) + usize::from(params.content.x);
+    let pixels = tensor[3 * at..].as_chunks_mut::<3>().0.iter_mut();
+    let [r, g, b] = planes;
+    let columns = r.iter().zip(g).zip(b).take(usize::from(params.content.w));
+    for (pixel, ((r, g), b)) in pixels.zip(columns) {
+        *pixel = [*r, *g, *b];
     }
 }
 

@@ -1,11 +1,11 @@
 //! Rows whose taps no window holds (large shrinkage, few pixels) are picked one by one.
 
+use crate::dispatch::Lines;
+
 /// Picks luma and chroma of the taps at `p` and `p + 1`: per column bytes a, 0, b, 0 and U, V of
 /// a, U, V of b.
-pub fn nv12(line: [&[u8]; 2], positions: &[u16], staged: [&mut [u8]; 2]) {
-    let [luma, chroma] = line;
-    let staged = staged.map(|row| row.as_chunks_mut::<4>().0);
-    let [to_luma, to_chroma] = staged;
+pub fn nv12([luma, chroma]: Lines, positions: &[u16], staged: &mut [Box<[u8]>; 2]) {
+    let [to_luma, to_chroma] = staged.each_mut().map(|row| row.as_chunks_mut::<4>().0);
     for ((&p, y), uv) in positions.iter().zip(to_luma).zip(to_chroma) {
         let p = usize::from(p);
         *y = [luma[p], 0, luma[p + 1], 0];
