@@ -11,7 +11,7 @@ use tandem_agent::server::Socket;
 use tandem_agent::setup::Setup;
 use tandem_engine::{EngineOptions, load_engine_with};
 use tandem_model::post::{PostParams, PostScratch, postprocess, read_result};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Resize};
 use tandem_tests::object::{Object, pair};
 use tandem_tests::picture::Picture;
 use tandem_tests::programs::{agentctl, ctl, run};
@@ -275,7 +275,9 @@ fn odd_crops_and_scales_are_the_same_bytes_on_model_and_board() {
     ];
     let mut outputs = Vec::new();
     for (name, crop, (w, h), layout, scale, offset) in cases {
-        let params = PreParams::letterbox(photo.frame, crop, w, h, [1, 2, 3], layout).unwrap();
+        let params = PreParams::letterbox(photo.frame, crop, w, h, [1, 2, 3], layout)
+            .unwrap()
+            .with_resize(Resize::Bilinear);
         let mut spec = json!({ "kernel": "pre", "params": params });
         for key in ["scale", "offset"] {
             let value = if key == "scale" { scale } else { offset };
@@ -291,7 +293,9 @@ fn odd_crops_and_scales_are_the_same_bytes_on_model_and_board() {
     // NV12 with an even crop, of the same bytes taken as another format.
     let frame = Frame { format: PixelFormat::Nv12, width: 322, height: 242, stride: 340 };
     let crop = Rect { x: 6, y: 10, w: 302, h: 226 };
-    let params = PreParams::letterbox(frame, crop, 95, 301, [9; 3], Layout::Planar).unwrap();
+    let params = PreParams::letterbox(frame, crop, 95, 301, [9; 3], Layout::Planar)
+        .unwrap()
+        .with_resize(Resize::Bilinear);
     let input = &photo.bytes[..params.frame_bytes()];
     let spec = json!({ "kernel": "pre", "params": params });
     same_bytes_on_model_and_board(folder.path(), "nv12", &spec, input);

@@ -8,7 +8,7 @@ use tandem_agent::job::{Answer, GateTag};
 use tandem_agent::judge::{Policy, RawDetection, VerdictRecord, to_source};
 use tandem_engine::Engine;
 use tandem_model::post::{PostScratch, postprocess, read_result};
-use tandem_model::pre::{Frame, PixelFormat, preprocess};
+use tandem_model::pre::{Frame, PixelFormat, Tables, preprocess};
 
 /// A frame and its bytes.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Picture {
     pub fn expected(&self, policy: &Policy, engine: &mut dyn Engine) -> Expected {
         let pre = policy.pre_params(self.frame).expect("a good frame");
         let mut tensor = vec![0; pre.tensor_bytes()];
-        preprocess(&pre, &self.bytes, &mut tensor).expect("a good frame");
+        preprocess(&pre, &Tables::NONE, &self.bytes, &mut tensor).expect("a good frame");
         let mut heads = vec![0; policy.heads_bytes + 64];
         let at = heads.as_ptr().align_offset(64);
         let heads = &mut heads[at..][..policy.heads_bytes];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tandem_agent::api::{Outcome, Silicon};
 use tandem_agent::judge::{Crop, Judge, Policy, RawDetection, VerdictRecord};
+use tandem_engine::model::ResizeRule;
 use tandem_engine::{Capabilities, Engine, EngineError};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
 use tandem_model::pre::Layout;
@@ -65,6 +66,7 @@ pub fn policy(least: f32) -> Policy {
         height: SIDE,
         pad: [114; 3],
         layout: Layout::Planar,
+        resize: ResizeRule::Bilinear,
         heads_bytes: 128,
         post: post(),
         silicon: Silicon::Cpu,

@@ -6,7 +6,7 @@ use common::{WIDE, small_pre};
 use proptest::prelude::*;
 use tandem_drivers::dma::{Limits, Plan, PlanError, Segment};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, packets};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Resize, packets};
 
 const BASE: u32 = 0x4100_0000;
 
@@ -28,7 +28,9 @@ fn pre_params() -> impl Strategy<Value = PreParams> {
         let layout = if planar { Layout::Planar } else { Layout::Interleaved };
         let frame = Frame { format, width, height, stride };
         let crop = Rect { x, y, w: cw, h: ch };
-        let mut params = PreParams::letterbox(frame, crop, tw, th, [0; 3], layout).expect("valid");
+        let mut params = PreParams::letterbox(frame, crop, tw, th, [0; 3], layout)
+            .expect("valid")
+            .with_resize(Resize::Bilinear);
         params.band_rows = band_rows;
         params
     })
@@ -67,13 +69,13 @@ fn crop_bytes(params: &PreParams) -> Vec<u32> {
     };
     let (x, y, w, h) = (u32::from(c.x), u32::from(c.y), u32::from(c.w), u32::from(c.h));
     match f.format {
-        PixelFormat::Rgb8 => (y..y + h).flat_map(|y| row(y, 3 * x, 3 * w)).collect(),
         PixelFormat::Nv12 => (y / 2..(y + h) / 2)
             .flat_map(|pair| {
                 let luma = row(2 * pair, x, w).chain(row(2 * pair + 1, x, w));
                 luma.chain(row(u32::from(f.height) + pair, x, w))
             })
             .collect(),
+        _ => (y..y + h).flat_map(|y| row(y, 3 * x, 3 * w)).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tandem_drivers::dma::{DmaError, Job, LengthProbe, Plan, ProbeStep, Progress, polls};
 use tandem_drivers::kernel::{Cancel, GateDriver, Post, PostKernel};
 use tandem_model::post::{Head, HeadKind, PostParams, PostScratch, postprocess};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Resize};
 use tandem_sim::axi_dma::DmaConfig;
 use tandem_sim::fault::{Fault, FaultLane};
 use tandem_sim::irq;
@@ -28,7 +28,9 @@ proptest! {
         let (cw, ch) = (1 + cut[2] % (w - x), 1 + cut[3] % (h - y));
         let crop = Rect { x: 2 * x, y: 2 * y, w: 2 * cw, h: 2 * ch };
         let layout = if planar { Layout::Planar } else { Layout::Interleaved };
-        let params = PreParams::letterbox(frame, crop, tw, th, [114; 3], layout).expect("valid");
+        let params = PreParams::letterbox(frame, crop, tw, th, [114; 3], layout)
+            .expect("valid")
+            .with_resize(Resize::Bilinear);
         let bus = SimBus::new(DmaConfig::default());
         let bytes = noise(params.frame_bytes());
         bus.put(INPUT, &bytes);

@@ -6,15 +6,19 @@ use tandem_link::{
 };
 use tandem_model::{
     post::{Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams},
-    pre::{Frame, Layout, PixelFormat, PreParams, Rect},
+    pre::{Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize},
 };
 
 const SLOT: SlotRef = SlotRef { index: u16::MAX, generation: u32::MAX };
 const RECT: Rect = Rect { x: u16::MAX, y: u16::MAX, w: u16::MAX, h: u16::MAX };
 
 fn largest_pre() -> Work {
-    let frame =
-        Frame { format: PixelFormat::Nv12, width: u16::MAX, height: u16::MAX, stride: u32::MAX };
+    let frame = Frame {
+        format: PixelFormat::BayerBggr12,
+        width: u16::MAX,
+        height: u16::MAX,
+        stride: u32::MAX,
+    };
     let params = PreParams {
         frame,
         crop: RECT,
@@ -29,6 +33,12 @@ fn largest_pre() -> Work {
         offset: [i32::MIN; 3],
         layout: Layout::Interleaved,
         band_rows: u8::MAX,
+        resize: Resize::Area,
+        channels: Channels::Grey,
+        element: Element::F16,
+        kernel3: Some(Kernel3([i16::MIN; 9])),
+        lut: true,
+        flat: true,
     };
     Work::Pre(PreJob { frame: SLOT, tensor: SLOT, params })
 }

@@ -19,7 +19,7 @@ use tandem_link::{
     peer::LinkPeer,
     slot::{Granted, Owned},
 };
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect};
+use tandem_model::pre::{Frame, Layout, PreParams};
 
 const GEOMETRY: Geometry = Geometry { ring_entries: 4, slots: 5 };
 
@@ -34,21 +34,8 @@ fn slots() -> Vec<SlotInit> {
 }
 
 fn params() -> PreParams {
-    let rect = Rect { x: 0, y: 0, w: 8, h: 8 };
-    PreParams {
-        frame: Frame { format: PixelFormat::Rgb8, width: 8, height: 8, stride: 24 },
-        crop: rect,
-        width: 8,
-        height: 8,
-        content: rect,
-        step_x: 1 << 32,
-        step_y: 1 << 32,
-        pad: [0; 3],
-        scale: [1 << 16; 3],
-        offset: [0; 3],
-        layout: Layout::Planar,
-        band_rows: 8,
-    }
+    let frame = Frame::rgb8(8, 8);
+    PreParams::letterbox(frame, frame.full(), 8, 8, [0; 3], Layout::Planar).expect("good")
 }
 
 /// What one side does next.

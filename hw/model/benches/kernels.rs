@@ -3,7 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tandem_model::post::*;
-use tandem_model::pre::{Frame, Layout, PreParams, preprocess};
+use tandem_model::pre::{Frame, Layout, PreParams, Tables, preprocess};
 
 /// Pseudo-random words.
 fn words() -> impl Iterator<Item = u32> {
@@ -24,7 +24,7 @@ fn pre(c: &mut Criterion) {
             let mut tensor = vec![0; p.tensor_bytes()];
             group.throughput(Throughput::Elements(1));
             group.bench_function(format!("{name} to {side}"), |b| {
-                b.iter(|| preprocess(&p, black_box(&bytes), &mut tensor));
+                b.iter(|| preprocess(&p, &Tables::NONE, black_box(&bytes), &mut tensor));
             });
         }
     }

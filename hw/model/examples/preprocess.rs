@@ -3,7 +3,7 @@
 //! `preprocess rgb8|nv12 W H FRAME OUT_W OUT_H TENSOR [--crop x,y,w,h] [--pad v] [--interleaved]`
 
 use std::{env, error::Error, fs};
-use tandem_model::pre::{Frame, Layout, PreParams, Rect, preprocess};
+use tandem_model::pre::{Frame, Layout, PreParams, Rect, Tables, preprocess};
 
 const USAGE: &str = "usage: preprocess rgb8|nv12 W H FRAME OUT_W OUT_H TENSOR \
                      [--crop x,y,w,h] [--pad v] [--interleaved]";
@@ -37,6 +37,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let params =
         PreParams::letterbox(frame, crop, out_w.parse()?, out_h.parse()?, [pad; 3], layout)?;
     let mut tensor = vec![0; params.tensor_bytes()];
-    preprocess(&params, &fs::read(frame_path)?, &mut tensor)?;
+    preprocess(&params, &Tables::NONE, &fs::read(frame_path)?, &mut tensor)?;
     Ok(fs::write(tensor_path, tensor)?)
 }

@@ -96,7 +96,7 @@ proptest! {
     fn equals_the_formula(p in any_params(), seed in any::<u32>()) {
         let frame = bytes(p.frame_bytes(), seed);
         let mut tensor = vec![0xa5; p.tensor_bytes() + 5];
-        preprocess(&p, &frame, &mut tensor).unwrap();
+        preprocess(&p, &Tables::NONE, &frame, &mut tensor).unwrap();
         let r = p.content;
         for y in 0..p.height {
             for x in 0..p.width {
@@ -176,7 +176,7 @@ fn refusals_name_the_field() {
     let refused = |change: fn(&mut PreParams)| {
         let mut p = plain();
         change(&mut p);
-        match preprocess(&p, &[0; 1 << 16], &mut [0; 1 << 16]) {
+        match preprocess(&p, &Tables::NONE, &[0; 1 << 16], &mut [0; 1 << 16]) {
             Err(PreError::Range(field)) => field,
             other => panic!("{other:?}"),
         }
@@ -202,9 +202,9 @@ fn refusals_name_the_field() {
 fn short_buffers_are_told_apart() {
     let p = plain();
     let mut tensor = vec![7; 3072];
-    let error = preprocess(&p, &[0; 4607], &mut tensor).unwrap_err();
+    let error = preprocess(&p, &Tables::NONE, &[0; 4607], &mut tensor).unwrap_err();
     assert_eq!(error, PreError::Short { buffer: "frame", have: 4607, need: 4608 });
-    let error = preprocess(&p, &[0; 4608], &mut tensor[1..]).unwrap_err();
+    let error = preprocess(&p, &Tables::NONE, &[0; 4608], &mut tensor[1..]).unwrap_err();
     assert_eq!(error, PreError::Short { buffer: "tensor", have: 3071, need: 3072 });
     assert!(tensor.iter().all(|b| *b == 7));
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use tandem_model::post::{Head, HeadKind, PostParams, PostScratch, postprocess, read_result};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, preprocess};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Tables, preprocess};
 use tandem_regs::pre::offset;
 use tandem_sim::{Sim, UNMAPPED, irq};
 
@@ -24,7 +24,7 @@ fn check_pre(sim: &mut Sim, params: &PreParams, job: u32) {
     let frame = noise(params.frame_bytes(), job + 1);
     sim.ddr().write(INPUT, &frame).unwrap();
     let mut expected = vec![0; params.tensor_bytes()];
-    preprocess(params, &frame, &mut expected).unwrap();
+    preprocess(params, &Tables::NONE, &frame, &mut expected).unwrap();
 
     for lane in [MM2S, S2MM] {
         sim.write32(MAP.dma_pre + lane + CR, RESET);

@@ -16,7 +16,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 #[cfg(feature = "peers")]
 use tandem_model::pre::PixelFormat;
-use tandem_model::pre::{Frame, Layout, PreParams};
+use tandem_model::pre::{Element, Frame, Layout, PreParams, Resize, Tables};
 use tandem_simd::{Path, Scratch, preprocess};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -38,11 +38,17 @@ fn run(words: &[&str]) -> Result<u128> {
     let (width, height, side) = (width.parse()?, height.parse()?, side.parse()?);
     let rounds: usize = rounds.parse()?;
     let frame = match format {
-        "nv12" => Frame::nv12(width, height),
+        "nv12" | "nv12f16" => Frame::nv12(width, height),
         _ => Frame::rgb8(width, height),
     };
     let bytes = std::fs::read(file)?;
-    let params = PreParams::letterbox(frame, frame.full(), side, side, [114; 3], Layout::Planar)?;
+    let mut params =
+        PreParams::letterbox(frame, frame.full(), side, side, [114; 3], Layout::Planar)?
+            .with_resize(Resize::Bilinear);
+    if format.ends_with("f16") {
+        params.element = Element::F16;
+        params.scale = [(1 << 24) / 255; 3];
+    }
     #[cfg(feature = "peers")]
     if what == "fir" {
         return resize_only(&params, &bytes, rounds);
@@ -50,7 +56,13 @@ fn run(words: &[&str]) -> Result<u128> {
     let mut scratch = scratch(what)?;
     let mut tensor = vec![0; params.tensor_bytes()];
     let one = || -> Result<()> {
-        Ok(preprocess(&params, black_box(&bytes), black_box(&mut tensor), &mut scratch)?)
+        Ok(preprocess(
+            &params,
+            &Tables::NONE,
+            black_box(&bytes),
+            black_box(&mut tensor),
+            &mut scratch,
+        )?)
     };
     least(rounds, one)
 }

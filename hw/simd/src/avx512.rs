@@ -7,7 +7,8 @@ use crate::colour::{
     BLUE, BLUE_BIAS, GREEN_BIAS, GREEN_U, GREEN_U_REST, GREEN_YV, GREEN_YV_REST, RED, RED_BIAS,
     pair,
 };
-use crate::dispatch::{Lines, Outputs, Tables};
+use crate::dispatch::{Lines, Outputs, ROUND, Stores};
+use crate::elements::Store;
 use crate::machine::{dot_512, load_512, load_512_words, store_512_first, store_512_words};
 use crate::plan::{Plan, Shape};
 
@@ -15,9 +16,6 @@ use crate::plan::{Plan, Shape};
 pub const NV12: Shape = Shape { block: 16, group: 16, windows: &[64, 128] };
 /// RGB: as much, up to a shrinkage of about 2.6.
 pub const RGB: Shape = Shape { block: 16, group: 16, windows: &[128] };
-
-/// One half in the units of a row, Q11: carried along so that nothing is added later.
-const ROUND: i32 = 1 << 10;
 
 /// What 16 columns need of a row; a narrow window has no second half.
 struct Window(__m512i, __m512i);
@@ -160,10 +158,10 @@ fn across_nv12_in<const WIDE: bool>(lines: Lines, plan: &Plan, out: &mut [Box<[u
 
 /// Interpolates two rows across and down at once, for rows that no other output row needs.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vnni")]
-pub fn both_nv12(rows: [Lines; 2], plan: &Plan, weight: u32, tables: Tables, out: Outputs) {
+pub fn both_nv12(rows: [Lines; 2], plan: &Plan, weight: u32, stores: &Stores, out: Outputs) {
     match plan.window {
-        Some(128) => both_nv12_in::<true>(rows, plan, weight, tables, out),
-        _ => both_nv12_in::<false>(rows, plan, weight, tables, out),
+        Some(128) => both_nv12_in::<true>(rows, plan, weight, stores, out),
+        _ => both_nv12_in::<false>(rows, plan, weight, stores, out),
     }
 }
 
@@ -173,16 +171,16 @@ fn both_nv12_in<const WIDE: bool>(
     rows: [Lines; 2],
     plan: &Plan,
     weight: u32,
-    tables: Tables,
+    stores: &Stores,
     out: Outputs,
 ) {
     let keep = Keep::new();
-    let order = load_512(&STRAIGHT);
     let weight = _mm512_set1_epi32(4 * weight as i32);
     let index = plan.index().as_chunks().0.as_chunks::<2>().0;
     let weights = plan.weights().as_chunks().0;
     let bases = plan.bases();
-    let columns = out[0].len();
+    let size = stores[0].bytes();
+    let columns = out[0].len() / size;
     for first in (0..columns).step_by(64) {
         let mut sums = [[_mm512_setzero_si512(); 4]; 3];
         for k in 0..4.min(bases.len() - first / 16) {
@@ -197,7 +195,7 @@ fn both_nv12_in<const WIDE: bool>(
         }
         let end = columns.min(first + 64);
         for c in 0..3 {
-            put(sums[c], order, tables[c], &mut out[c][first..end]);
+            put(sums[c], stores[c], &mut out[c][first * size..end * size]);
         }
     }
 }
@@ -238,55 +236,68 @@ fn down(upper: __m512i, lower: __m512i, weight: __m512i) -> __m512i {
     _mm512_add_epi32(_mm512_slli_epi32::<13>(upper), change)
 }
 
-/// The highest bytes of 64 words, in the order that `order` gives for each half of them: index
-/// `4 * k + 3` is word k.
+/// The highest bytes of 64 words: `order` has the index of each in the first two or the last two
+/// registers, `last` says which.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vbmi")]
-fn highest(words: [__m512i; 4], order: __m512i) -> __m512i {
+fn highest(words: [__m512i; 4], order: &[u8; 64], last: u64) -> __m512i {
     let [a, b, c, d] = words;
-    let low = _mm512_permutex2var_epi8(a, order, b);
-    let high = _mm512_permutex2var_epi8(c, order, d);
-    _mm512_mask_blend_epi8(HIGH_HALF, low, high)
+    let order = load_512(order);
+    let first = _mm512_permutex2var_epi8(a, order, b);
+    _mm512_mask_blend_epi8(last, first, _mm512_permutex2var_epi8(c, order, d))
 }
 
-/// Bytes that [`highest`] takes from the third and fourth register.
-const HIGH_HALF: u64 = 0xffff_ffff_0000_0000;
-/// Bytes in order.
-const STRAIGHT: [u8; 64] = {
+/// An order of the highest bytes of 32 words, twice: `run` bytes in a row.
+const fn order(run: usize) -> [u8; 64] {
     let mut order = [0; 64];
     let mut i = 0;
     while i < 64 {
-        order[i] = (4 * (i % 32) + 3) as u8;
+        let word = i / (2 * run) * run + i % run;
+        order[i] = (4 * (word % 32) + 3) as u8;
         i += 1;
     }
     order
-};
+}
 
-/// Interpolates two rows down to bytes; a table changes each byte.
+/// All bytes in order.
+const STRAIGHT: [u8; 64] = order(32);
+/// Eight of the first half and eight of the second in each lane: unpacked with other bytes, each
+/// half comes out in order.
+const SPLIT: [u8; 64] = order(8);
+
+/// Interpolates two rows down to elements.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-pub fn blend(upper: &[u32], lower: &[u32], weight: u32, table: Option<&[u8; 256]>, out: &mut [u8]) {
-    let order = load_512(&STRAIGHT);
+pub fn blend(upper: &[u32], lower: &[u32], weight: u32, store: Store, out: &mut [u8]) {
     let weight = _mm512_set1_epi32(4 * weight as i32);
     let rows = upper.as_chunks().0.as_chunks().0.iter().zip(lower.as_chunks().0.as_chunks().0);
-    for ((upper, lower), out) in rows.zip(out.chunks_mut(64)) {
+    for ((upper, lower), out) in rows.zip(out.chunks_mut(64 * store.bytes())) {
         let upper: &[[u32; 16]; 4] = upper;
         let lower: &[[u32; 16]; 4] = lower;
         let mut sums = [weight; 4];
         for (sum, (upper, lower)) in sums.iter_mut().zip(upper.iter().zip(lower)) {
             *sum = down(load_512_words(upper), load_512_words(lower), weight);
         }
-        put(sums, order, table, out);
+        put(sums, store, out);
     }
 }
 
 /// Stores 64 columns, or as many as there is room for.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn put(sums: [__m512i; 4], order: __m512i, table: Option<&[u8; 256]>, out: &mut [u8]) {
-    let bytes = highest(sums, order);
-    match table {
-        None => store_512_first(out, bytes),
-        Some(table) => store_512_first(out, lookup(table, bytes)),
+fn put(sums: [__m512i; 4], store: Store, out: &mut [u8]) {
+    match store {
+        Store::Same => store_512_first(out, highest(sums, &STRAIGHT, 0xffff_ffff_0000_0000)),
+        Store::Bytes(table) => {
+            let bytes = highest(sums, &STRAIGHT, 0xffff_ffff_0000_0000);
+            store_512_first(out, lookup(&table.low, bytes));
+        }
+        Store::Halves(table) => {
+            let bytes = highest(sums, &SPLIT, 0xff00_ff00_ff00_ff00);
+            let (low, high) = (lookup(&table.low, bytes), lookup(&table.high, bytes));
+            let (first, second) = out.split_at_mut(out.len().min(64));
+            store_512_first(first, _mm512_unpacklo_epi8(low, high));
+            store_512_first(second, _mm512_unpackhi_epi8(low, high));
+        }
     }
 }
 

@@ -2,14 +2,18 @@
 
 use tandem_model::pre::PixelFormat;
 
-#[cfg(target_arch = "x86_64")]
-use crate::avx512;
+use crate::elements::Store;
 use crate::plan::{Plan, Shape};
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2, avx512};
+
+/// One half in the units of a row, Q11: rows carry it along so that nothing is added later.
+pub const ROUND: i32 = 1 << 10;
 
 /// A row of an NV12 crop: luma and chroma.
 pub type Lines<'a> = [&'a [u8]; 2];
-/// Per channel what becomes of a byte, if anything.
-pub type Tables<'a> = [Option<&'a [u8; 256]>; 3];
+/// Per channel what becomes of a byte.
+pub type Stores<'a> = [Store<'a>; 3];
 /// A content row per channel.
 pub type Outputs<'a> = [&'a mut [u8]; 3];
 
@@ -18,18 +22,22 @@ pub type Outputs<'a> = [&'a mut [u8]; 3];
 pub enum Path {
     /// The model's code as it is.
     Scalar,
-    /// x86-64 with F, BW, VBMI and VNNI: Ice Lake, Zen 4 and later.
+    /// x86-64 with AVX2.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, VBMI and VNNI: Ice Lake, Zen 4 and later.
     Avx512,
 }
 
 impl Path {
     /// Every path, the best last.
-    pub const ALL: [Self; 2] = [Self::Scalar, Self::Avx512];
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
 
     /// Whether this machine can run it.
     pub fn is_available(self) -> bool {
         match self {
             Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 is_x86_feature_detected!("avx512f")
@@ -38,7 +46,7 @@ impl Path {
                     && is_x86_feature_detected!("avx512vnni")
             }
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 => false,
         }
     }
 
@@ -58,6 +66,9 @@ macro_rules! call {
         match $self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `new` has seen that this machine has the instructions.
+            Path::Avx2 => unsafe { avx2::$function($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `new` has seen that this machine has the instructions.
             Path::Avx512 => unsafe { avx512::$function($($argument),*) },
             _ => unreachable!("`new` makes no such value"),
         }
@@ -73,6 +84,10 @@ impl Vectors {
     /// How the path reads rows.
     pub fn shape(self, format: PixelFormat) -> Shape {
         match (self.0, format) {
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx2, PixelFormat::Nv12) => avx2::NV12,
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx2, _) => avx2::RGB,
             #[cfg(target_arch = "x86_64")]
             (Path::Avx512, PixelFormat::Nv12) => avx512::NV12,
             #[cfg(target_arch = "x86_64")]
@@ -91,15 +106,9 @@ impl Vectors {
         call!(self.across_rgb(line, plan, out));
     }
 
-    /// Interpolates two such rows down to bytes, and looks them up in the table.
-    pub fn blend(
-        self,
-        [upper, lower]: [&[u32]; 2],
-        weight: u32,
-        table: Option<&[u8; 256]>,
-        out: &mut [u8],
-    ) {
-        call!(self.blend(upper, lower, weight, table, out));
+    /// Interpolates two such rows down to bytes, and on to elements.
+    pub fn blend(self, [upper, lower]: [&[u32]; 2], weight: u32, store: Store, out: &mut [u8]) {
+        call!(self.blend(upper, lower, weight, store, out));
     }
 
     /// Interpolates two NV12 rows across and down.
@@ -108,9 +117,9 @@ impl Vectors {
         rows: [Lines; 2],
         plan: &Plan,
         weight: u32,
-        tables: Tables,
+        stores: &Stores,
         out: Outputs,
     ) {
-        call!(self.both_nv12(rows, plan, weight, tables, out));
+        call!(self.both_nv12(rows, plan, weight, stores, out));
     }
 }

@@ -3,10 +3,13 @@
 
 mod colour;
 mod dispatch;
+mod elements;
 mod plan;
 mod run;
 mod stage;
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]

@@ -35,6 +35,11 @@ macro_rules! store {
 load!(load_512, "avx512f", [u8; 64], __m512i, _mm512_loadu_si512);
 load!(load_512_words, "avx512f", [u32; 16], __m512i, _mm512_loadu_si512);
 store!(store_512_words, "avx512f", [u32; 16], __m512i, _mm512_storeu_si512);
+load!(load_256, "avx2", [u8; 32], __m256i, _mm256_loadu_si256);
+load!(load_256_words, "avx2", [u32; 8], __m256i, _mm256_loadu_si256);
+store!(store_256_words, "avx2", [u32; 8], __m256i, _mm256_storeu_si256);
+store!(store_256, "avx2", [u8; 32], __m256i, _mm256_storeu_si256);
+load!(load_128, "avx2", [u8; 16], __m128i, _mm_loadu_si128);
 
 /// Stores the first `to.len()` bytes, at most all 64.
 #[inline]

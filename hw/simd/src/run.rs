@@ -2,9 +2,12 @@
 //! output rows need it.
 
 use tandem_model::pre::sample::tap;
-use tandem_model::pre::{self, Layout, MAX_SIDE, PixelFormat, PreError, PreParams, colour};
+use tandem_model::pre::{
+    self, Channels, Layout, MAX_SIDE, PixelFormat, PreError, PreParams, Resize, Tables,
+};
 
-use crate::dispatch::{Lines, Outputs, Path, Tables, Vectors};
+use crate::dispatch::{Lines, Outputs, Path, Stores, Vectors};
+use crate::elements::{Elements, fill_padding};
 use crate::plan::{Plan, staged_bytes};
 use crate::stage;
 
@@ -22,6 +25,12 @@ struct Row {
 /// What a run needs beside frame and tensor, for any parameters: about 1 MB, allocated once.
 pub struct Scratch {
     vectors: Option<Vectors>,
+    elements: Elements,
+    work: Work,
+}
+
+/// Rows under way.
+struct Work {
     plan: Plan,
     rows: [Row; 2],
     staged: [Box<[u8]>; 2],
@@ -49,13 +58,13 @@ impl Scratch {
     fn with(vectors: Option<Vectors>) -> Self {
         let row = || Row { number: NO_ROW, channels: [0; 3].map(|_| vec![0; SIDE].into()) };
         let staged = || vec![0; SIDE * staged_bytes(PixelFormat::Rgb8)].into();
-        Self {
-            vectors,
+        let work = Work {
             plan: Plan::new(),
             rows: [row(), row()],
             staged: [staged(), staged()],
-            planes: [0; 3].map(|_| vec![0; SIDE].into()),
-        }
+            planes: [0; 3].map(|_| vec![0; 2 * SIDE].into()),
+        };
+        Self { vectors, elements: Elements::new(), work }
     }
 }
 
@@ -66,12 +75,13 @@ impl Scratch {
 /// Those of the model.
 pub fn preprocess(
     params: &PreParams,
+    tables: &Tables,
     frame: &[u8],
     tensor: &mut [u8],
     scratch: &mut Scratch,
 ) -> Result<(), PreError> {
     let Some(vectors) = scratch.vectors.filter(|_| is_special(params)) else {
-        return pre::preprocess(params, frame, tensor);
+        return pre::preprocess(params, tables, frame, tensor);
     };
     params.validate()?;
     let short = |buffer, have, need| PreError::Short { buffer, have, need };
@@ -79,15 +89,20 @@ pub fn preprocess(
     let frame = frame.get(..need).ok_or(short("frame", have, need))?;
     let (need, have) = (params.tensor_bytes(), tensor.len());
     let tensor = tensor.get_mut(..need).ok_or(short("tensor", have, need))?;
-    fill_padding(params, tensor);
-    Run { params, frame, vectors, scratch }.all(tensor);
+    let Scratch { elements, work, .. } = scratch;
+    elements.update(params);
+    let stores = elements.stores(params);
+    fill_padding(params, &stores, tensor);
+    Run { params, frame, vectors, work }.all(&stores, tensor);
     Ok(())
 }
 
 /// Whether the vector paths know it.
 fn is_special(params: &PreParams) -> bool {
     let format = matches!(params.frame.format, PixelFormat::Nv12 | PixelFormat::Rgb8);
-    format && params.crop.w >= 2
+    let plain = params.resize == Resize::Bilinear && params.channels == Channels::Rgb;
+    let raw = params.kernel3.is_none() && !params.lut && !params.flat;
+    format && plain && raw && params.crop.w >= 2
 }
 
 /// One run.
@@ -95,50 +110,47 @@ struct Run<'a, 's> {
     params: &'a PreParams,
     frame: &'a [u8],
     vectors: Vectors,
-    scratch: &'s mut Scratch,
+    work: &'s mut Work,
 }
 
 impl<'a> Run<'a, '_> {
-    fn all(&mut self, tensor: &mut [u8]) {
+    fn all(&mut self, stores: &Stores, tensor: &mut [u8]) {
         let Self { params, vectors, .. } = *self;
         let (crop, content) = (params.crop, params.content);
         let shape = vectors.shape(params.frame.format);
-        self.scratch.plan.update(shape, params.frame.format, crop.w, content.w, params.step_x);
-        self.scratch.rows.iter_mut().for_each(|row| row.number = NO_ROW);
-        let tables = [0, 1, 2].map(|c| {
-            let unity = params.scale[c] == 1 << 16 && params.offset[c] == 0;
-            (!unity).then(|| colour::table(params.scale[c], params.offset[c]))
-        });
-        let tables = tables.each_ref().map(|table| table.as_ref());
+        self.work.plan.update(shape, params.frame.format, crop.w, content.w, params.step_x);
+        self.work.rows.iter_mut().for_each(|row| row.number = NO_ROW);
         match params.layout {
             Layout::Planar => {
                 for y in 0..content.h {
-                    self.row(y, tables, content_row(params, tensor, y));
+                    self.row(y, stores, content_row(params, tensor, y));
                 }
             }
             Layout::Interleaved => {
-                let mut planes = std::mem::take(&mut self.scratch.planes);
+                let size = params.element.bytes();
+                let mut planes = std::mem::take(&mut self.work.planes);
                 for y in 0..content.h {
-                    let rows = planes.each_mut().map(|row| &mut row[..usize::from(content.w)]);
-                    self.row(y, tables, rows);
+                    let rows =
+                        planes.each_mut().map(|row| &mut row[..size * usize::from(content.w)]);
+                    self.row(y, stores, rows);
                     interleave(params, &planes, tensor, y);
                 }
-                self.scratch.planes = planes;
+                self.work.planes = planes;
             }
         }
     }
 
     /// Content row `y`, per channel.
-    fn row(&mut self, y: u16, tables: Tables, mut out: Outputs) {
+    fn row(&mut self, y: u16, stores: &Stores, mut out: Outputs) {
         let Self { params, vectors, .. } = *self;
         let t = tap(u32::from(y), params.step_y, params.crop.h);
         if t.weight != 0 && params.step_y >= NOT_SHARED && self.is_direct() {
             let rows = [t.at, t.next].map(|number| self.lines(number));
-            return vectors.both_nv12(rows, &self.scratch.plan, t.weight, tables, out);
+            return vectors.both_nv12(rows, &self.work.plan, t.weight, stores, out);
         }
         // The lower row of one output row is often the upper row of the next.
-        if self.scratch.rows[1].number == t.at {
-            self.scratch.rows.swap(0, 1);
+        if self.work.rows[1].number == t.at {
+            self.work.rows.swap(0, 1);
         }
         self.fill_row(t.at, 0);
         // A weight of zero needs no lower row: whatever it holds counts nothing.
@@ -146,14 +158,14 @@ impl<'a> Run<'a, '_> {
             self.fill_row(t.next, 1);
         }
         for (c, out) in out.iter_mut().enumerate() {
-            let rows = self.scratch.rows.each_ref().map(|row| &*row.channels[c]);
-            vectors.blend(rows, t.weight, tables[c], out);
+            let rows = self.work.rows.each_ref().map(|row| &*row.channels[c]);
+            vectors.blend(rows, t.weight, stores[c], out);
         }
     }
 
     /// NV12, read where it lies.
     fn is_direct(&self) -> bool {
-        self.params.frame.format == PixelFormat::Nv12 && self.scratch.plan.window.is_some()
+        self.params.frame.format == PixelFormat::Nv12 && self.work.plan.window.is_some()
     }
 
     /// Luma and chroma of an NV12 crop row.
@@ -174,13 +186,13 @@ impl<'a> Run<'a, '_> {
 
     /// Interpolates crop row `number` across, unless that row already holds it.
     fn fill_row(&mut self, number: u32, which: usize) {
-        if self.scratch.rows[which].number == number {
+        if self.work.rows[which].number == number {
             return;
         }
         let vectors = self.vectors;
         if self.params.frame.format == PixelFormat::Nv12 {
             let lines = self.lines(number);
-            let Scratch { plan, rows, staged, .. } = &mut *self.scratch;
+            let Work { plan, rows, staged, .. } = &mut *self.work;
             let out = &mut rows[which].channels;
             if plan.window.is_some() {
                 vectors.across_nv12(lines, plan, out);
@@ -190,7 +202,7 @@ impl<'a> Run<'a, '_> {
             }
         } else {
             let line = self.line(number);
-            let Scratch { plan, rows, staged, .. } = &mut *self.scratch;
+            let Work { plan, rows, staged, .. } = &mut *self.work;
             let out = &mut rows[which].channels;
             if plan.window.is_some() {
                 vectors.across_rgb(line, plan, out);
@@ -199,7 +211,7 @@ impl<'a> Run<'a, '_> {
                 vectors.across_rgb(&staged[0], plan, out);
             }
         }
-        self.scratch.rows[which].number = number;
+        self.work.rows[which].number = number;
     }
 }
 
@@ -207,50 +219,23 @@ impl<'a> Run<'a, '_> {
 fn content_row<'t>(params: &PreParams, tensor: &'t mut [u8], y: u16) -> Outputs<'t> {
     let (width, height) = (usize::from(params.width), usize::from(params.height));
     let row = usize::from(params.content.y) + usize::from(y);
-    let (column, columns) = (usize::from(params.content.x), usize::from(params.content.w));
-    let (red, rest) = tensor.split_at_mut(width * height);
-    let (green, blue) = rest.split_at_mut(width * height);
-    [red, green, blue].map(|plane| &mut plane[row * width + column..][..columns])
+    let size = params.element.bytes();
+    let at = (row * width + usize::from(params.content.x)) * size;
+    let (red, rest) = tensor.split_at_mut(width * height * size);
+    let (green, blue) = rest.split_at_mut(width * height * size);
+    [red, green, blue].map(|plane| &mut plane[at..][..usize::from(params.content.w) * size])
 }
 
 /// Puts a content row into an interleaved tensor.
 fn interleave(params: &PreParams, planes: &[Box<[u8]>; 3], tensor: &mut [u8], y: u16) {
     let row = usize::from(params.content.y) + usize::from(y);
     let at = row * usize::from(params.width) + usize::from(params.content.x);
-    let pixels = tensor[3 * at..].as_chunks_mut::<3>().0.iter_mut();
-    let [r, g, b] = planes;
-    let columns = r.iter().zip(g).zip(b).take(usize::from(params.content.w));
-    for (pixel, ((r, g), b)) in pixels.zip(columns) {
-        *pixel = [*r, *g, *b];
-    }
-}
-
-/// Everything outside the content.
-fn fill_padding(params: &PreParams, tensor: &mut [u8]) {
-    let (width, height) = (usize::from(params.width), usize::from(params.height));
-    let (x, y) = (usize::from(params.content.x), usize::from(params.content.y));
-    let (right, bottom) = (x + usize::from(params.content.w), y + usize::from(params.content.h));
-    match params.layout {
-        Layout::Planar => {
-            for (plane, pad) in tensor.chunks_exact_mut(width * height).zip(params.pad) {
-                let (above, rest) = plane.split_at_mut(y * width);
-                let (rows, below) = rest.split_at_mut((bottom - y) * width);
-                above.fill(pad);
-                below.fill(pad);
-                for row in rows.chunks_exact_mut(width).filter(|_| right - x < width) {
-                    row[..x].fill(pad);
-                    row[right..].fill(pad);
-                }
-            }
-        }
-        Layout::Interleaved => {
-            let pixels = tensor.as_chunks_mut::<3>().0;
-            for (i, row) in pixels.chunks_exact_mut(width).enumerate() {
-                let inside = (y..bottom).contains(&i);
-                let (left, right) = if inside { (x, right) } else { (width, width) };
-                row[..left].fill(params.pad);
-                row[right..].fill(params.pad);
-            }
+    let size = params.element.bytes();
+    let columns = usize::from(params.content.w);
+    let pixels = tensor[3 * size * at..].chunks_exact_mut(3 * size).take(columns);
+    for (i, pixel) in pixels.enumerate() {
+        for (to, plane) in pixel.chunks_exact_mut(size).zip(planes) {
+            to.copy_from_slice(&plane[i * size..][..size]);
         }
     }
 }

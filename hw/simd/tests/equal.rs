@@ -1,7 +1,9 @@
 //! Every vector path of this machine gives the model's bits.
 
 use proptest::prelude::*;
-use tandem_model::pre::{Frame, Layout, MAX_STEP, PixelFormat, PreParams, Rect, preprocess};
+use tandem_model::pre::{
+    Element, Frame, Layout, MAX_STEP, PixelFormat, PreParams, Rect, Resize, Tables, preprocess,
+};
 use tandem_simd::{Path, Scratch};
 
 /// Pseudo-random bytes.
@@ -18,10 +20,11 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 fn check(scratches: &mut [(Path, Scratch)], params: &PreParams, seed: u64) {
     let frame = noise(seed, params.frame_bytes());
     let mut expected = vec![1; params.tensor_bytes()];
-    preprocess(params, &frame, &mut expected).expect("valid");
+    preprocess(params, &Tables::NONE, &frame, &mut expected).expect("valid");
     for (path, scratch) in scratches {
         let mut tensor = vec![2; params.tensor_bytes() + 3];
-        tandem_simd::preprocess(params, &frame, &mut tensor, scratch).expect("valid");
+        tandem_simd::preprocess(params, &Tables::NONE, &frame, &mut tensor, scratch)
+            .expect("valid");
         let (tensor, beyond) = tensor.split_at(params.tensor_bytes());
         assert_eq!(beyond, [2; 3], "{path:?} wrote beyond the tensor of {params:?}");
         let wrong = tensor.iter().zip(&expected).position(|(a, b)| a != b);
@@ -42,6 +45,7 @@ fn letterbox(format: PixelFormat, [w, h, to_w, to_h]: [u16; 4]) -> PreParams {
     };
     PreParams::letterbox(frame, frame.full(), to_w, to_h, [114, 7, 200], Layout::Planar)
         .expect("valid")
+        .with_resize(Resize::Bilinear)
 }
 
 #[test]
@@ -58,7 +62,10 @@ fn the_usual_cameras_and_networks() {
             [8192, 64, 96, 96],
             [64, 2, 8192, 40],
         ] {
-            check(&mut scratches, &letterbox(format, sizes), 1);
+            let params = letterbox(format, sizes);
+            check(&mut scratches, &params, 1);
+            let half = PreParams { element: Element::F16, scale: [65793; 3], ..params };
+            check(&mut scratches, &half, 1);
         }
     }
 }
@@ -89,9 +96,10 @@ fn every_colour_is_converted_as_in_the_model() {
         for (i, pair) in frame[512 * 512..].as_chunks_mut::<2>().0.iter_mut().enumerate() {
             *pair = [(i / 256) as u8, v];
         }
-        preprocess(&params, &frame, &mut expected).expect("valid");
+        preprocess(&params, &Tables::NONE, &frame, &mut expected).expect("valid");
         for (path, scratch) in &mut scratches {
-            tandem_simd::preprocess(&params, &frame, &mut tensor, scratch).expect("valid");
+            tandem_simd::preprocess(&params, &Tables::NONE, &frame, &mut tensor, scratch)
+                .expect("valid");
             assert!(tensor == expected, "{path:?}, V {v}");
         }
     }
@@ -109,8 +117,8 @@ fn errors_are_the_models() {
             (&good, frame.len(), tensor.len() - 1),
         ] {
             let (frame, tensor) = (&frame[..frame_len], &mut tensor[..tensor_len]);
-            let ours = tandem_simd::preprocess(params, frame, tensor, scratch);
-            assert_eq!(ours, preprocess(params, frame, tensor));
+            let ours = tandem_simd::preprocess(params, &Tables::NONE, frame, tensor, scratch);
+            assert_eq!(ours, preprocess(params, &Tables::NONE, frame, tensor));
             assert!(ours.is_err());
         }
     }
@@ -123,9 +131,10 @@ fn any_params() -> impl Strategy<Value = PreParams> {
     let crop = prop::option::of((any::<[u16; 2]>(), any::<[u16; 2]>()));
     let numbers = prop::option::of((any::<[i32; 3]>(), any::<[i32; 3]>()));
     let steps = prop::option::of((0u64..46, 0u64..46, any::<[u64; 2]>()));
-    let extra = (0u32..9, any::<bool>(), any::<[u8; 3]>());
+    let element = prop_oneof![Just(Element::U8), Just(Element::I8), Just(Element::F16)];
+    let extra = (0u32..9, any::<bool>(), any::<[u8; 3]>(), element);
     (format, sides, crop, numbers, steps, extra).prop_map(
-        |(format, (w, h, to_w, to_h), crop, numbers, steps, (gap, interleaved, pad))| {
+        |(format, (w, h, to_w, to_h), crop, numbers, steps, (gap, interleaved, pad, element))| {
             let even = if format == PixelFormat::Nv12 { 2 } else { 1 };
             let (w, h) = (w.next_multiple_of(even), h.next_multiple_of(even));
             let mut frame = match format {
@@ -144,6 +153,12 @@ fn any_params() -> impl Strategy<Value = PreParams> {
             let layout = if interleaved { Layout::Interleaved } else { Layout::Planar };
             let mut params =
                 PreParams::letterbox(frame, crop, to_w, to_h, pad, layout).expect("valid");
+            params.resize = Resize::Bilinear;
+            params.element = element;
+            if element == Element::F16 {
+                params.scale = [65793, 70000, -300];
+                params.offset = [0, -7_000_000, 1 << 23];
+            }
             if let Some((scale, offset)) = numbers {
                 params.scale = scale.map(|s| s % (1 << 18));
                 params.offset = offset.map(|o| o % (1 << 24));

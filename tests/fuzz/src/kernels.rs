@@ -6,6 +6,7 @@ use std::path::Path;
 use tandem_agent::control::KernelSpec;
 use tandem_agent::kernel::run_on_model;
 use tandem_drivers::dma::{Limits, Plan};
+use tandem_drivers::kernel::Pre;
 use tandem_model::post::{
     Detection, Head, HeadKind, MAX_DETECTIONS, PostError, PostParams, PostScratch, ResultHeader,
     postprocess, read_result,
@@ -60,6 +61,9 @@ fn plans(spec: &KernelSpec) {
         assert!(plan.packets() <= MAX_PACKETS);
     };
     match spec {
+        KernelSpec::Pre(params) if Pre::has_registers_for(params).is_err() => {
+            assert!(Plan::pre_input(params, base(input)).is_err());
+        }
         KernelSpec::Pre(params) => {
             let plan = Plan::pre_input(params, base(input)).expect("the frame ends at the top");
             check(plan, base(input), input);
@@ -81,7 +85,8 @@ fn plans(spec: &KernelSpec) {
 fn letterbox(bytes: &[u8]) -> bool {
     let mut input = Input(bytes);
     let flags = input.byte();
-    let format = if flags & 1 == 0 { PixelFormat::Rgb8 } else { PixelFormat::Nv12 };
+    let format = PixelFormat::ALL[usize::from(flags >> 2) % PixelFormat::ALL.len()];
+    let format = if flags & 1 == 0 { format } else { PixelFormat::Nv12 };
     let layout = if flags & 2 == 0 { Layout::Planar } else { Layout::Interleaved };
     let frame = Frame { format, width: input.half(), height: input.half(), stride: input.word() };
     let [x, y, w, h] = [0; 4].map(|_| input.half());

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tandem_engine::model::Model;
+use tandem_engine::model::{Model, ResizeRule};
 use tandem_model::post::PostParams;
 use tandem_model::pre::{Frame, Layout, PreError, PreParams, Rect};
 
@@ -74,6 +74,8 @@ pub struct Policy {
     pub pad: [u8; 3],
     /// Byte order of the tensor.
     pub layout: Layout,
+    /// How frames are resized.
+    pub resize: ResizeRule,
     /// Bytes that the main model writes into a heads slot.
     pub heads_bytes: usize,
     /// Head decoding with the thresholds that apply.
@@ -106,6 +108,7 @@ impl Policy {
             height: input.height,
             pad: input.pad,
             layout: input.layout,
+            resize: input.resize,
             heads_bytes: model.heads_bytes(),
             post: model.post_params(),
             silicon: Silicon::Cpu,
@@ -123,7 +126,9 @@ impl Policy {
             Crop::Whole => Rect { x: 0, y: 0, w: frame.width, h: frame.height },
             Crop::Part(part) => part,
         };
-        PreParams::letterbox(frame, crop, self.width, self.height, self.pad, self.layout)
+        let usual =
+            PreParams::letterbox(frame, crop, self.width, self.height, self.pad, self.layout)?;
+        Ok(self.resize.applied_to(usual))
     }
 
     /// Both are for the same weights: the engine's input and heads are laid out alike.
@@ -190,20 +195,10 @@ mod tests {
     /// 800x600 of a 1000x800 frame at (100, 50), in a 416x416 tensor.
     fn params() -> PreParams {
         let crop = Rect { x: 100, y: 50, w: 800, h: 600 };
-        PreParams {
-            frame: Frame { format: PixelFormat::Rgb8, width: 1000, height: 800, stride: 3000 },
-            crop,
-            width: 416,
-            height: 416,
-            content: Rect { x: 0, y: 52, w: 416, h: 312 },
-            step_x: (800u64 << 32) / 416,
-            step_y: (600u64 << 32) / 312,
-            pad: [114; 3],
-            scale: [1 << 16; 3],
-            offset: [0; 3],
-            layout: Layout::Planar,
-            band_rows: 8,
-        }
+        let frame = Frame { format: PixelFormat::Rgb8, width: 1000, height: 800, stride: 3000 };
+        let params = PreParams::letterbox(frame, crop, 416, 416, [114; 3], Layout::Planar).unwrap();
+        assert_eq!(params.content, Rect { x: 0, y: 52, w: 416, h: 312 });
+        params
     }
 
     #[test]

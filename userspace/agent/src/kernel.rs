@@ -10,7 +10,7 @@ use tandem_link::message::{FromPeer, JobStatus};
 use tandem_link::slot::Owned;
 use tandem_link::{Geometry, SlotClass};
 use tandem_model::post::{PostScratch, postprocess};
-use tandem_model::pre::preprocess;
+use tandem_model::pre::{Tables, preprocess};
 
 use crate::api::ApiError;
 use crate::control::KernelSpec;
@@ -78,7 +78,8 @@ pub fn run_on_model(spec: &KernelSpec, input: &[u8]) -> Result<Vec<u8>, ApiError
     let mut output = vec![0; spec.output_bytes()];
     match spec {
         KernelSpec::Pre(params) => {
-            preprocess(params, input, &mut output).map_err(|e| refused(e.to_string()))?;
+            preprocess(params, &Tables::NONE, input, &mut output)
+                .map_err(|e| refused(e.to_string()))?;
         }
         KernelSpec::Post(params) => {
             let mut scratch = Box::<PostScratch>::default();

@@ -52,6 +52,7 @@ impl Dequantiser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ResizeRule;
 
     fn input(layout: Layout, order: Order) -> Input {
         Input {
@@ -59,6 +60,7 @@ mod tests {
             width: 2,
             height: 1,
             layout,
+            resize: ResizeRule::Auto,
             order,
             pad: [0; 3],
             scale: [1.0, 0.5, 2.0],

@@ -13,7 +13,9 @@ use tandem_model::pre::{Frame, PreError, PreParams, Rect};
 
 use crate::EngineError;
 
-pub use self::descriptor::{Descriptor, GoldenEntry, HeadSpec, Input, Order, Thresholds};
+pub use self::descriptor::{
+    Descriptor, GoldenEntry, HeadSpec, Input, Order, ResizeRule, Thresholds,
+};
 pub use self::golden::{Expected, Golden, Tolerance};
 pub use self::repository::ModelRepository;
 
@@ -149,7 +151,9 @@ impl Model {
     /// The field that the kernel refuses.
     pub fn pre_params_of(&self, frame: Frame, crop: Rect) -> Result<PreParams, PreError> {
         let input = &self.descriptor.input;
-        PreParams::letterbox(frame, crop, input.width, input.height, input.pad, input.layout)
+        let Input { width, height, pad, layout, .. } = *input;
+        let usual = PreParams::letterbox(frame, crop, width, height, pad, layout)?;
+        Ok(input.resize.applied_to(usual))
     }
 
     /// Parameters of the `post` kernel with the descriptor's default thresholds.

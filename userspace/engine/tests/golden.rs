@@ -10,7 +10,7 @@ use common::{Slot, engines, yolo};
 use tandem_engine::model::Expected;
 use tandem_engine::{Engine, Model, load_engine};
 use tandem_model::post::{PostScratch, postprocess, read_result};
-use tandem_model::pre::{Frame, PixelFormat, preprocess};
+use tandem_model::pre::{Frame, PixelFormat, Tables, preprocess};
 
 /// RGB bytes of a photograph with its width and height.
 fn decode(path: &Path) -> (Vec<u8>, u16, u16) {
@@ -42,7 +42,7 @@ fn detect(model: &Model, engine: &mut dyn Engine, photo: &Path) -> Vec<Expected>
     let frame = Frame { format: PixelFormat::Rgb8, width, height, stride: 3 * u32::from(width) };
     let pre = model.pre_params(frame).unwrap();
     let mut tensor = vec![0; model.tensor_bytes()];
-    preprocess(&pre, &pixels, &mut tensor).unwrap();
+    preprocess(&pre, &Tables::NONE, &pixels, &mut tensor).unwrap();
     let mut heads = Slot::of(model.heads_bytes(), 0);
     engine.run(&tensor, heads.bytes()).unwrap();
     let post = model.post_params();

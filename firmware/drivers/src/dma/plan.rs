@@ -4,10 +4,11 @@
 //! and the reference that a chain in memory is verified against.
 
 use tandem_model::post::{MAX_HEADS, PostParams};
-use tandem_model::pre::{Layout, PixelFormat, PreParams};
+use tandem_model::pre::{PixelFormat, PreParams};
 
 use super::error::Direction;
 use super::limits::{Limits, MAX_PACKETS, PlanError};
+use crate::kernel::Pre;
 
 /// What one descriptor moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,26 +47,24 @@ impl Plan {
     /// Parameters out of range, or a frame that reaches over the end of the address space.
     pub fn pre_input(params: &PreParams, frame: u32) -> Result<Self, PlanError> {
         params.validate()?;
+        Pre::has_registers_for(params)?;
         let (shape, crop) = (params.frame, params.crop);
         reach(frame, params.frame_bytes() as u64)?;
         let stride = shape.stride;
-        let pixel = match shape.format {
-            PixelFormat::Rgb8 => 3,
-            PixelFormat::Nv12 => 1,
-        };
+        let pixel = shape.format.pixel_bytes() as u32;
         // Below frame + frame_bytes, which fits as just checked.
         let addr = frame + u32::from(crop.y) * stride + u32::from(crop.x) * pixel;
         let (bytes, rows) = (u32::from(crop.w) * pixel, u32::from(crop.h));
         Ok(Self(match shape.format {
-            PixelFormat::Rgb8 if bytes == stride => {
-                Kind::Rows { addr, stride: 0, bytes: bytes * rows, rows: 1, chroma: None }
-            }
-            PixelFormat::Rgb8 => Kind::Rows { addr, stride, bytes, rows, chroma: None },
             PixelFormat::Nv12 => {
                 let row = u32::from(shape.height) + u32::from(crop.y) / 2;
                 let chroma = Some(frame + row * stride + u32::from(crop.x));
                 Kind::Rows { addr, stride, bytes, rows, chroma }
             }
+            _ if bytes == stride => {
+                Kind::Rows { addr, stride: 0, bytes: bytes * rows, rows: 1, chroma: None }
+            }
+            _ => Kind::Rows { addr, stride, bytes, rows, chroma: None },
         }))
     }
 
@@ -78,15 +77,11 @@ impl Plan {
     pub fn pre_output(params: &PreParams, tensor: u32) -> Result<Self, PlanError> {
         params.validate()?;
         reach(tensor, params.tensor_bytes() as u64)?;
-        let (planes, row_bytes) = match params.layout {
-            Layout::Planar => (3, u32::from(params.width)),
-            Layout::Interleaved => (1, 3 * u32::from(params.width)),
-        };
         let plan = Self(Kind::Bands {
             addr: tensor,
-            row_bytes,
+            row_bytes: params.row_bytes() as u32,
             height: u32::from(params.height),
-            planes,
+            planes: params.planes() as u32,
             band_rows: u32::from(params.band_rows),
         });
         match plan.packets() {

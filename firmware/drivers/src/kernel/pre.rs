@@ -1,6 +1,6 @@
 //! `pre`: its parameters in its registers.
 
-use tandem_model::pre::{Layout, PixelFormat, PreParams};
+use tandem_model::pre::{Channels, Element, Layout, PixelFormat, PreError, PreParams, Resize};
 use tandem_regs::pre::{self, CAPS, FORMAT, PAD, POSITION, SIZE};
 
 use super::KernelError;
@@ -10,15 +10,40 @@ use super::job::{KernelKind, Words};
 #[derive(Clone, Copy, Debug)]
 pub enum Pre {}
 
+impl Pre {
+    /// Refuses what the model can do and the register map cannot say.
+    ///
+    /// # Errors
+    /// [`PreError::Range`] with the field.
+    pub fn has_registers_for(params: &PreParams) -> Result<(), PreError> {
+        let format = matches!(params.frame.format, PixelFormat::Rgb8 | PixelFormat::Nv12);
+        let fields = [
+            (format, "frame.format"),
+            (params.resize == Resize::Bilinear, "resize"),
+            (params.channels == Channels::Rgb, "channels"),
+            (params.element == Element::U8, "element"),
+            (params.kernel3.is_none(), "kernel3"),
+            (!params.lut, "lut"),
+            (!params.flat, "flat"),
+        ];
+        let refused = fields.iter().find(|(fits, _)| !fits);
+        refused.map_or(Ok(()), |(_, field)| Err(PreError::Range(field)))
+    }
+}
+
 impl KernelKind for Pre {
     type Params = PreParams;
     const ID: u32 = pre::ID.reset();
     const MAP_HASH: u32 = pre::MAP_HASH;
 
     fn supports(caps: u32, params: &PreParams) -> Result<(), KernelError> {
+        if let Err(PreError::Range(field)) = Self::has_registers_for(params) {
+            return Err(KernelError::Unsupported(field));
+        }
         let format = match params.frame.format {
             PixelFormat::Rgb8 => (CAPS::RGB8, "RGB frames"),
             PixelFormat::Nv12 => (CAPS::NV12, "NV12 frames"),
+            _ => return Err(KernelError::Unsupported("frames of this format")),
         };
         let layout = match params.layout {
             Layout::Planar => (CAPS::PLANAR, "planar tensors"),

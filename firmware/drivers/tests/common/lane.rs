@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::dma::{AxiDma, ChainCache, DmaError, Job, Plan, Progress, polls};
 use tandem_drivers::kernel::{Kernel, KernelKind, Outcome, Pre, PreKernel};
-use tandem_model::pre::{PreParams, preprocess};
+use tandem_model::pre::{PreParams, Tables, preprocess};
 use tandem_sim::axi_dma::DmaConfig;
 use tandem_sim::ddr::Ddr;
 use tandem_sim::{Sim, SimMap};
@@ -161,6 +161,6 @@ pub fn noise(len: usize) -> Vec<u8> {
 
 pub fn expected(params: &PreParams, frame: &[u8]) -> Vec<u8> {
     let mut tensor = vec![0; params.tensor_bytes()];
-    preprocess(params, frame, &mut tensor).expect("valid");
+    preprocess(params, &Tables::NONE, frame, &mut tensor).expect("valid");
     tensor
 }

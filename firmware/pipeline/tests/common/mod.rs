@@ -20,7 +20,7 @@ use tandem_link::{
 };
 use tandem_model::{
     post::{Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess},
-    pre::{Frame, Layout, PreParams, preprocess},
+    pre::{Frame, Layout, PreParams, Tables, preprocess},
 };
 use tandem_pipeline::{BootError, Pipeline, PipelineConfig, platform::Platform};
 use tandem_sim::{Sim, SimMap, axi_dma::DmaConfig, ddr::Ddr};
@@ -308,7 +308,7 @@ impl World {
         let id = self.id();
         let bytes = noise(id, params.frame_bytes());
         let mut expected = vec![0; params.tensor_bytes()];
-        preprocess(params, &bytes, &mut expected).expect("parameters are good");
+        preprocess(params, &Tables::NONE, &bytes, &mut expected).expect("parameters are good");
         self.write(frame.addr(), &bytes);
         self.write(tensor.addr(), &vec![0xEE; expected.len()]);
         let addr = tensor.addr();

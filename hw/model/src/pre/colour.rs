@@ -1,4 +1,4 @@
-//! BT.601 limited range to RGB, and the per-channel scale and offset.
+//! BT.601: limited range to RGB, and RGB to grey.
 
 // The customary three-digit coefficients (1.164, 1.596, 0.813, 0.391, 2.018) times 2^20, rounded
 // down: the same integers that OpenCV uses, so its conversion is met exactly.
@@ -34,15 +34,12 @@ fn byte(value: i32) -> u8 {
     value.clamp(0, 255) as u8
 }
 
-/// `clamp((value * scale + offset + 1/2) rounded down)`, scale and offset in signed Q16.
-pub fn scaled(value: u8, scale: i32, offset: i32) -> u8 {
-    let sum = i64::from(value) * i64::from(scale) + i64::from(offset) + (1 << 15);
-    (sum >> 16).clamp(0, 255) as u8
-}
-
-/// [`scaled`] for every byte.
-pub fn table(scale: i32, offset: i32) -> [u8; 256] {
-    core::array::from_fn(|value| scaled(value as u8, scale, offset))
+/// Luma of BT.601 full range: `0.299 R + 0.587 G + 0.114 B`, weights Q14 that sum to one.
+#[inline(always)]
+pub fn grey(r: u8, g: u8, b: u8) -> u8 {
+    let [r, g, b] = [r, g, b].map(u32::from);
+    let sum = r.wrapping_mul(4899).wrapping_add(g.wrapping_mul(9617));
+    (sum.wrapping_add(b.wrapping_mul(1868)).wrapping_add(1 << 13) >> 14) as u8
 }
 
 #[cfg(test)]
@@ -78,13 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn scale_rounds_half_up_and_saturates() {
-        assert_eq!(scaled(77, 1 << 16, 0), 77);
-        assert_eq!(scaled(3, 1 << 15, 0), 2);
-        assert_eq!(scaled(200, 2 << 16, 0), 255);
-        assert_eq!(scaled(10, -(1 << 16), 5 << 16), 0);
-        assert_eq!(scaled(10, -(1 << 16), 255 << 16), 245);
-        assert_eq!(scaled(255, 1 << 24, i32::MAX), 255);
-        assert_eq!(scaled(255, -(1 << 24), i32::MIN), 0);
+    fn a_colour_without_colour_is_its_own_grey() {
+        for v in 0..=255 {
+            assert_eq!(grey(v, v, v), v);
+        }
+        assert_eq!([grey(255, 0, 0), grey(0, 255, 0), grey(0, 0, 255)], [76, 150, 29]);
     }
 }

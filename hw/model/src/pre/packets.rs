@@ -1,19 +1,16 @@
 //! How the tensor travels: the order and the lengths of its stream packets.
 
-use super::{Layout, PreParams};
+use super::PreParams;
 
 /// The packets of a tensor in stream order, as (byte offset in the tensor, bytes).
 ///
 /// Rows travel in bands of `band_rows` (the last band may be shorter). Planar: each band as one
-/// packet per plane, R then G then B. Interleaved: one packet per band. Together they cover every
-/// byte exactly once. The parameters must be valid.
+/// packet per plane, R then G then B. Interleaved or grey: one packet per band. Together they
+/// cover every byte exactly once. The parameters must be valid.
 pub fn packets(params: &PreParams) -> impl Iterator<Item = (usize, usize)> + use<> {
-    let (width, height) = (usize::from(params.width), usize::from(params.height));
+    let height = usize::from(params.height);
     let rows = usize::from(params.band_rows.max(1));
-    let (planes, row_bytes) = match params.layout {
-        Layout::Planar => (3, width),
-        Layout::Interleaved => (1, 3 * width),
-    };
+    let (planes, row_bytes) = (params.planes(), params.row_bytes());
     (0..height.div_ceil(rows) * planes).map(move |packet| {
         let (band, plane) = (packet / planes, packet % planes);
         let first = band * rows;

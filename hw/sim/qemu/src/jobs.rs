@@ -9,7 +9,7 @@ use tandem_link::master::LinkMaster;
 use tandem_link::message::{FromPeer, JobStatus, Nanos, Stamps};
 use tandem_link::slot::{Owned, SlotClass};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, preprocess};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Tables, preprocess};
 
 /// The R5's clock is its own here, so a deadline that cannot pass stands for "no hurry".
 const NO_HURRY: Nanos = Nanos::MAX / 2;
@@ -69,7 +69,7 @@ impl Agent {
         let (stamps, written) = self.finish(guest, patience, job)?;
         drop(granted);
         let mut expected = vec![0; params.tensor_bytes()];
-        preprocess(&params, &pixels, &mut expected)?;
+        preprocess(&params, &Tables::NONE, &pixels, &mut expected)?;
         ensure!(written as usize == expected.len(), "pre {name} wrote {written} bytes");
         compare(guest, name, addr, &expected)?;
         Ok(line("pre", name, expected.len(), stamps))

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, packets, preprocess};
+use tandem_model::pre::{
+    Channels, Element, Frame, Layout, PixelFormat, PreParams, Rect, Resize, Tables, packets,
+    preprocess,
+};
 use tandem_regs::pre as map;
 use tandem_regs::pre::offset;
 
@@ -23,6 +26,12 @@ fn rect(position: u32, size: u32) -> Rect {
     Rect { x, y, w, h }
 }
 
+/// The formats of the register map; the model knows more.
+fn pixel_format(value: u32) -> Option<PixelFormat> {
+    let format = PixelFormat::from_u8(value as u8)?;
+    matches!(format, PixelFormat::Rgb8 | PixelFormat::Nv12).then_some(format)
+}
+
 /// The parameters in the registers, as written; `None` for a format or layout that does not exist.
 pub fn decode(params: &ParamFile) -> Option<PreParams> {
     let word = |at: u32| params.get(at);
@@ -33,7 +42,7 @@ pub fn decode(params: &ParamFile) -> Option<PreParams> {
     let pad = word(offset::PAD);
     Some(PreParams {
         frame: Frame {
-            format: PixelFormat::from_u8(map::FORMAT::PIXEL.read(format) as u8)?,
+            format: pixel_format(map::FORMAT::PIXEL.read(format))?,
             width,
             height,
             stride: word(offset::FRAME_STRIDE),
@@ -49,16 +58,19 @@ pub fn decode(params: &ParamFile) -> Option<PreParams> {
         offset: [offset::OFFSET_0, offset::OFFSET_1, offset::OFFSET_2].map(|at| word(at) as i32),
         layout: Layout::from_u8(map::FORMAT::LAYOUT.read(format) as u8)?,
         band_rows: map::FORMAT::BAND_ROWS.read(format) as u8,
+        resize: Resize::Bilinear,
+        channels: Channels::Rgb,
+        element: Element::U8,
+        kernel3: None,
+        lut: false,
+        flat: false,
     })
 }
 
 /// The same job on a frame that is the crop and nothing else: what the stream carries.
 fn on_stream(mut params: PreParams) -> PreParams {
     let Rect { w, h, .. } = params.crop;
-    params.frame = match params.frame.format {
-        PixelFormat::Rgb8 => Frame::rgb8(w, h),
-        PixelFormat::Nv12 => Frame::nv12(w, h),
-    };
+    params.frame = Frame::packed(params.frame.format, w, h);
     params.crop = params.frame.full();
     params
 }
@@ -87,11 +99,11 @@ impl Core for PreCore {
         let params = on_stream(params);
         params.validate().map_err(|_| Status::Refused)?;
         let order = match params.frame.format {
-            PixelFormat::Rgb8 => Order::Linear,
             PixelFormat::Nv12 => Order::Nv12 {
                 row: usize::from(params.frame.width),
                 rows: usize::from(params.frame.height),
             },
+            _ => Order::Linear,
         };
         let bytes = params.frame_bytes();
         self.input.expect(bytes, bytes, order);
@@ -111,7 +123,7 @@ impl Core for PreCore {
     fn run(&mut self) -> Result<(), Status> {
         let params = self.params.as_ref().ok_or(Status::Refused)?;
         let tensor = &mut self.tensor[..params.tensor_bytes()];
-        preprocess(params, self.input.bytes(), tensor).map_err(|_| Status::Refused)
+        preprocess(params, &Tables::NONE, self.input.bytes(), tensor).map_err(|_| Status::Refused)
     }
 
     fn packet(&self, index: usize) -> Option<Range<usize>> {

@@ -189,12 +189,12 @@ fn input_rows(params: &PreParams) -> Vec<(u32, u32)> {
     let (x, y) = (u32::from(crop.x), u32::from(crop.y));
     let (w, h) = (u32::from(crop.w), u32::from(crop.h));
     match frame.format {
-        PixelFormat::Rgb8 => (y..y + h).map(|line| (row(line) + 3 * x, 3 * w)).collect(),
         PixelFormat::Nv12 => (y / 2..(y + h) / 2)
             .flat_map(|pair| {
                 let chroma = row(u32::from(frame.height) + pair);
                 [row(2 * pair), row(2 * pair + 1), chroma].map(|at| (at + x, w))
             })
             .collect(),
+        _ => (y..y + h).map(|line| (row(line) + 3 * x, 3 * w)).collect(),
     }
 }

@@ -40,8 +40,8 @@ pub fn raw_header(frame: &Frame) -> [u8; RAW_HEADER_BYTES] {
 /// Rows of `stride` bytes: NV12 has half as many chroma rows again.
 fn rows(frame: &Frame) -> u64 {
     match frame.format {
-        PixelFormat::Rgb8 => u64::from(frame.height),
         PixelFormat::Nv12 => u64::from(frame.height) * 3 / 2,
+        _ => u64::from(frame.height),
     }
 }
 

@@ -93,7 +93,8 @@ impl CpuLane {
                 };
                 let frame = frame.map_err(|e| e.to_string())?;
                 let tensor = view.tensor_mut(tensor).map_err(|e| e.to_string())?;
-                pre::preprocess(params, frame, tensor).map_err(|e| e.to_string())
+                let none = pre::Tables::NONE;
+                pre::preprocess(params, &none, frame, tensor).map_err(|e| e.to_string())
             }
             CpuWork::Post { heads, result, params } => {
                 let heads = match heads {

@@ -1,7 +1,7 @@
 //! The healthy path: results, gate, tensor dump, policy swap, ping, mappings.
 
 use tandem_link::message::{FromPeer, ToPeer};
-use tandem_model::pre::preprocess;
+use tandem_model::pre::{Tables, preprocess};
 
 use super::*;
 use crate::slots::entries;
@@ -43,7 +43,7 @@ fn the_tensor_is_what_the_model_would_be_given() {
     let source = frame.slot.bytes_mut()[..FRAME.bytes()].to_vec();
     let params = rig.agent.policy().pre_params(FRAME).unwrap();
     let mut expected = vec![0; params.tensor_bytes()];
-    preprocess(&params, &source, &mut expected).unwrap();
+    preprocess(&params, &Tables::NONE, &source, &mut expected).unwrap();
     let ticket = rig.agent.tensor(frame).unwrap();
     assert_eq!(rig.answer(ticket).tensor, expected);
     assert_eq!((rig.count(Flow::TensorsDumped), rig.count(Flow::Passed)), (1, 0));

@@ -17,6 +17,7 @@ mod threads;
 use std::sync::Arc;
 
 use tandem_engine::Engine;
+use tandem_engine::model::ResizeRule;
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
 use tandem_model::pre::{Frame, Layout, PixelFormat};
 
@@ -96,6 +97,7 @@ pub fn policy(name: &'static str, least: usize) -> Policy {
         height: SIDE,
         pad: [114; 3],
         layout: Layout::Planar,
+        resize: ResizeRule::Bilinear,
         heads_bytes: 128,
         post: post_params(),
         silicon: Silicon::Cpu,

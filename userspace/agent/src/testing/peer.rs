@@ -12,7 +12,7 @@ use tandem_link::message::{
 };
 use tandem_link::peer::LinkPeer;
 use tandem_model::post::{PostScratch, postprocess};
-use tandem_model::pre::preprocess;
+use tandem_model::pre::{Tables, preprocess};
 
 use super::board::FakeBoard;
 
@@ -195,7 +195,7 @@ impl FakePeer {
             Work::Pre(job) => {
                 let frame = self.board.read(addr(job.frame), job.params.frame_bytes());
                 let mut tensor = vec![0; job.params.tensor_bytes()];
-                preprocess(&job.params, &frame, &mut tensor).unwrap();
+                preprocess(&job.params, &Tables::NONE, &frame, &mut tensor).unwrap();
                 self.board.write(addr(job.tensor), &tensor);
                 tensor.len() as u32
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tandem_agent::api::{Detection, Inspection, Outcome};
 use tandem_agent::ingest::{self, IngestError};
-use tandem_model::pre::{Layout, PixelFormat, PreParams, Rect, preprocess};
+use tandem_model::pre::{Layout, PixelFormat, PreParams, Rect, Tables, preprocess};
 
 pub use canvas::{Canvas, Rgb};
 
@@ -73,7 +73,8 @@ fn rgb(image: &[u8]) -> Result<(Vec<u8>, usize, usize), IngestError> {
     let params = PreParams::letterbox(frame, whole, width, height, [0; 3], Layout::Interleaved)
         .map_err(|error| corrupt(error.to_string()))?;
     let mut converted = vec![0; params.tensor_bytes()];
-    preprocess(&params, &pixels, &mut converted).map_err(|error| corrupt(error.to_string()))?;
+    preprocess(&params, &Tables::NONE, &pixels, &mut converted)
+        .map_err(|error| corrupt(error.to_string()))?;
     Ok((converted, sides.0, sides.1))
 }
 

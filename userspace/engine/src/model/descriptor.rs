@@ -9,7 +9,9 @@ use tandem_model::post::{
     self, HeadKind, MAX_ANCHORS, MAX_CLASSES, MAX_DETECTIONS, MAX_HEADS, MAX_HEADS_BYTES,
     MAX_STRIDE,
 };
-use tandem_model::pre::{Layout, MAX_BAND_ROWS, MAX_PACKETS, MAX_SIDE};
+use tandem_model::pre::{
+    Layout, MAX_BAND_ROWS, MAX_PACKETS, MAX_SIDE, PreParams, Resize, UNIT_STEP,
+};
 
 use crate::EngineError;
 
@@ -56,6 +58,32 @@ pub enum Order {
     Bgr,
 }
 
+/// How a frame becomes the network's input: as it was when the network was trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResizeRule {
+    /// Area average where a side shrinks by more than 2, else bilinear.
+    #[default]
+    Auto,
+    /// Always bilinear.
+    Bilinear,
+    /// Area average unless a side grows.
+    Area,
+}
+
+impl ResizeRule {
+    /// The letterbox `params` under this rule.
+    #[must_use]
+    pub const fn applied_to(self, params: PreParams) -> PreParams {
+        let shrinks = params.step_x >= UNIT_STEP && params.step_y >= UNIT_STEP;
+        match self {
+            Self::Auto => params,
+            Self::Area if shrinks => params.with_resize(Resize::Area),
+            Self::Bilinear | Self::Area => params.with_resize(Resize::Bilinear),
+        }
+    }
+}
+
 /// The network's input. The tensor slot holds u8, RGB; the network gets f32
 /// `x = u8 * scale + offset`, in its own channel order.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -69,6 +97,9 @@ pub struct Input {
     pub height: u16,
     /// `planar` for `[1, 3, height, width]`, `interleaved` for `[1, height, width, 3]`.
     pub layout: Layout,
+    /// How frames are resized.
+    #[serde(default)]
+    pub resize: ResizeRule,
     /// Channel order of the network.
     pub order: Order,
     /// Padding of the letterbox, u8, red first.

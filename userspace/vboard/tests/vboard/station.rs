@@ -10,7 +10,7 @@ use tandem_link::{
 };
 use tandem_model::{
     post::{Head, HeadKind, PostParams, PostScratch, postprocess, read_result},
-    pre::{Frame, Layout, PixelFormat, PreParams, Rect, preprocess},
+    pre::{Frame, Layout, PixelFormat, PreParams, Rect, Tables, preprocess},
 };
 
 /// What does not happen within this time of the board's clock never will.
@@ -174,7 +174,7 @@ impl<B: Board> Station<B> {
         let params = pre_params();
         let mut tensor = vec![0; params.tensor_bytes()];
         let frame = noise(seed, params.frame_bytes());
-        preprocess(&params, &frame, &mut tensor).expect("good parameters");
+        preprocess(&params, &Tables::NONE, &frame, &mut tensor).expect("good parameters");
         tensor
     }
 
