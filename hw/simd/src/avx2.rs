@@ -9,7 +9,7 @@ use crate::colour::{
 };
 use crate::dispatch::{Lines, Outputs, ROUND, Stores};
 use crate::elements::Store;
-use crate::machine::{load_128, load_256, load_256_words, store_256, store_256_words};
+use crate::machine_x86::{load_128, load_256, load_256_words, store_256, store_256_words};
 use crate::plan::{Plan, Shape};
 
 /// NV12: 16 bytes hold what 4 columns need, up to a shrinkage of about 4.5.

@@ -9,7 +9,7 @@ use crate::colour::{
 };
 use crate::dispatch::{Lines, Outputs, ROUND, Stores};
 use crate::elements::Store;
-use crate::machine::{dot_512, load_512, load_512_words, store_512_first, store_512_words};
+use crate::machine_x86::{dot_512, load_512, load_512_words, store_512_first, store_512_words};
 use crate::plan::{Plan, Shape};
 
 /// NV12: one or two registers hold what 16 columns need, up to a shrinkage of about 8.

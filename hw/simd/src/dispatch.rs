@@ -3,6 +3,8 @@
 use tandem_model::pre::PixelFormat;
 
 use crate::elements::Store;
+#[cfg(target_arch = "aarch64")]
+use crate::neon;
 use crate::plan::{Plan, Shape};
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
@@ -22,6 +24,8 @@ pub type Outputs<'a> = [&'a mut [u8]; 3];
 pub enum Path {
     /// The model's code as it is.
     Scalar,
+    /// 64-bit Arm.
+    Neon,
     /// x86-64 with AVX2.
     Avx2,
     /// x86-64 with AVX-512 F, BW, VBMI and VNNI: Ice Lake, Zen 4 and later.
@@ -30,7 +34,7 @@ pub enum Path {
 
 impl Path {
     /// Every path, the best last.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// Whether this machine can run it.
     pub fn is_available(self) -> bool {
@@ -45,8 +49,10 @@ impl Path {
                     && is_x86_feature_detected!("avx512vbmi")
                     && is_x86_feature_detected!("avx512vnni")
             }
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[allow(unreachable_patterns)] // the other architecture's
+            _ => false,
         }
     }
 
@@ -64,6 +70,9 @@ pub struct Vectors(Path);
 macro_rules! call {
     ($self:ident.$function:ident($($argument:expr),*)) => {
         match $self.0 {
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: `new` has seen that this machine has the instructions.
+            Path::Neon => unsafe { neon::$function($($argument),*) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `new` has seen that this machine has the instructions.
             Path::Avx2 => unsafe { avx2::$function($($argument),*) },
@@ -84,6 +93,10 @@ impl Vectors {
     /// How the path reads rows.
     pub fn shape(self, format: PixelFormat) -> Shape {
         match (self.0, format) {
+            #[cfg(target_arch = "aarch64")]
+            (Path::Neon, PixelFormat::Nv12) => neon::NV12,
+            #[cfg(target_arch = "aarch64")]
+            (Path::Neon, _) => neon::RGB,
             #[cfg(target_arch = "x86_64")]
             (Path::Avx2, PixelFormat::Nv12) => avx2::NV12,
             #[cfg(target_arch = "x86_64")]

@@ -95,9 +95,13 @@ impl Store<'_> {
 
     fn fill(&self, byte: u8, out: &mut [u8]) {
         let element = self.of(byte).to_le_bytes();
-        match self.bytes() {
-            1 => out.fill(element[0]),
-            _ => out.as_chunks_mut().0.fill(element),
+        if self.bytes() == 1 {
+            return out.fill(element[0]);
+        }
+        let mut block = [0; 256];
+        block.as_chunks_mut().0.fill(element);
+        for part in out.chunks_mut(block.len()) {
+            part.copy_from_slice(&block[..part.len()]);
         }
     }
 }

@@ -8,12 +8,17 @@ mod plan;
 mod run;
 mod stage;
 
+#[cfg(target_arch = "aarch64")]
+mod machine_arm;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod machine;
+mod machine_x86;
 
 pub use dispatch::Path;
 pub use run::{Scratch, preprocess};
