@@ -2,12 +2,18 @@
 
 // The customary three-digit coefficients (1.164, 1.596, 0.813, 0.391, 2.018) times 2^20, rounded
 // down: the same integers that OpenCV uses, so its conversion is met exactly.
-const LUMA: i32 = 1_220_542;
-const RED_V: i32 = 1_673_527;
-const GREEN_V: i32 = 852_492;
-const GREEN_U: i32 = 409_993;
-const BLUE_U: i32 = 2_116_026;
-const HALF: i32 = 1 << 19;
+/// Luma to every channel, Q20.
+pub const LUMA: i32 = 1_220_542;
+/// V to red, Q20.
+pub const RED_V: i32 = 1_673_527;
+/// V to green, Q20, subtracted.
+pub const GREEN_V: i32 = 852_492;
+/// U to green, Q20, subtracted.
+pub const GREEN_U: i32 = 409_993;
+/// U to blue, Q20.
+pub const BLUE_U: i32 = 2_116_026;
+/// One half, Q20: the rounding term.
+pub const HALF: i32 = 1 << 19;
 
 /// One pixel as R, G, B. Luma below 16 counts as 16.
 ///
