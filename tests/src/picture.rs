@@ -31,7 +31,11 @@ impl Picture {
     pub fn pattern_of(format: PixelFormat, width: u16, height: u16, seed: u8) -> Self {
         let frame = Frame::packed(format, width, height);
         let byte = |i: u32| i.wrapping_mul(2_654_435_761).to_be_bytes()[0] ^ seed;
-        Self { name: format!("pattern-{seed}"), frame, bytes: (0..frame.bytes() as u32).map(byte).collect() }
+        Self {
+            name: format!("pattern-{seed}"),
+            frame,
+            bytes: (0..frame.bytes() as u32).map(byte).collect(),
+        }
     }
 
     /// A photograph, decoded as the agent does.
