@@ -24,7 +24,7 @@ pub use wire::{control, ingest, log_frames};
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("board", board),
     ("control", control),
     ("fault_name", fault_name),
