@@ -4,11 +4,11 @@ use core::{future::poll_fn, task::Poll};
 
 use tandem_drivers::{
     bus::Bus,
-    dma::{Astray, AxiDma, ChainCache, Limits, Progress, Verify, engine, polls},
+    dma::{AxiDma, ChainCache, Limits, Progress, Verify, engine, polls},
     kernel::{Kernel, Outcome},
 };
 use tandem_link::{
-    message::{Event, FromPeer, JobId, JobStatus, Nanos, SlotRef},
+    message::{Event, FromPeer, JobStatus, Nanos},
     peer::SlotView,
 };
 
@@ -18,6 +18,7 @@ use crate::{
     kind::{Job, LaneKind},
     link::{Ended, answer},
     platform::Platform,
+    recover::{recover, tell_astray},
     verdict::{self, Failure},
 };
 
@@ -44,10 +45,10 @@ pub struct Unit<B, K> {
 }
 
 /// A job that may touch the hardware.
-struct Ready {
-    chains: engine::Job,
+pub struct Ready {
+    pub chains: engine::Job,
     number: u32,
-    bytes: u64,
+    pub bytes: u64,
 }
 
 /// A job on the hardware.
@@ -188,17 +189,6 @@ async fn execute<P: Platform, K: LaneKind>(
     }
 }
 
-/// Tells the agent if data may have gone anywhere, before it hears how the job ended.
-fn tell_astray<P: Platform>(context: &Context<'_, P>, id: JobId, input: SlotRef, ready: &Ready) {
-    let Ok(input) = context.link.borrow().slot(input) else { return };
-    let own = input.addr..input.addr.saturating_add(ready.bytes as u32);
-    let chains = [&ready.chains.output, &ready.chains.input];
-    let bus = context.platform.bus();
-    if let Some(Astray { own }) = chains.iter().find_map(|chain| chain.astray(&bus, &own)) {
-        context.tell(FromPeer::Event(Event::Astray { id, own }));
-    }
-}
-
 /// Waits for the end of a job, and checks it. Bytes written, if all is well.
 async fn watch<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
@@ -306,34 +296,4 @@ fn stalled<B: Bus, K: LaneKind>(
         Outcome::Ok => Some(Failure::NoEnd),
         other => Some(Failure::Kernel(other)),
     }
-}
-
-/// Resets kernel and DMA. While that does not succeed the lane stands, its slots stay with the
-/// hardware, and the heartbeat stops: only a restart of the core helps then.
-async fn recover<P: Platform, K: LaneKind>(
-    context: &Context<'_, P>,
-    share: &LaneShare<K>,
-    unit: &mut Unit<&P::Bus, K>,
-) {
-    share.busy_until.set(context.platform.now().saturating_add(RESET_TIME));
-    unit.inputs.forget();
-    unit.outputs.forget();
-    loop {
-        // The kernel first: the DMA's reset waits for transfers that a stream may hold up.
-        let held = unit.kernel.hold_reset();
-        unit.dma.begin_reset();
-        let end = context.platform.now().saturating_add(RESET_TIME);
-        let dma = &unit.dma;
-        let reset = until(context.platform, end, || {
-            share.turn();
-            context.wake_in(SHORT);
-            dma.reset_done().then_some(())
-        });
-        if reset.await.is_some() && held.is_ok() {
-            break;
-        }
-        defmt::error!("{=str}: reset does not end", K::NAME);
-    }
-    unit.kernel.release_reset(false);
-    unit.number = 0;
 }

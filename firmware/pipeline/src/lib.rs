@@ -17,6 +17,7 @@ mod lane;
 mod link;
 mod outbox;
 pub mod platform;
+mod recover;
 mod verdict;
 
 use core::convert::Infallible;

@@ -87,9 +87,9 @@ fn every_bit_that_software_writes_is_found_when_it_flips() {
             let fault = Fault::FlippedDescriptorBit { lane, descriptor, bit };
             world.machine.sim.borrow_mut().plant(fault);
             assert_eq!(run(&mut world, lane), JobStatus::DescriptorCorrupt, "{fault}");
-            // A pointer to another descriptor, or where the data goes; input is only read.
+            // A pointer to another descriptor, or where the data goes (only the third of `pre` writes).
             let pointer = (6..32).contains(&bit);
-            let target = descriptor > 0 && (64..96).contains(&bit);
+            let target = descriptor == 3 && (64..96).contains(&bit);
             let told = world.inbox.drain(..).collect::<Vec<_>>();
             let astray = |m: &FromPeer| matches!(m, FromPeer::Event(Event::Astray { .. }));
             assert_eq!(told.iter().filter(|m| astray(m)).count(), told.len(), "{fault}: {told:?}");

@@ -40,6 +40,16 @@ enum Task {
         /// Only the tests whose name contains this; skips lints, cross builds and the demo.
         filter: Option<String>,
     },
+    /// Runs that are nothing but a seed, many of them: the nightly test. Failing seeds are named,
+    /// with the command that replays one.
+    Seeds {
+        /// First seed.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        count: u64,
+    },
     /// Formatting, clippy, spelling, licences, generated files.
     Lint,
     /// Regenerate register code and documentation from SystemRDL.
@@ -73,6 +83,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Setup { all } => setup(&runner, all),
         Task::Demo { args } => demo(&runner, &args),
         Task::Test { filter } => test::run(&runner, filter.as_deref()),
+        Task::Seeds { from, count } => seeds(&runner, from, count),
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
@@ -91,6 +102,14 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())
+}
+
+fn seeds(runner: &Runner, from: u64, count: u64) -> Result<()> {
+    let mut cargo = runner.cargo_command();
+    cargo.env("TANDEM_SEEDS", format!("{from}..{}", from.saturating_add(count)));
+    cargo.args(["test", "--release", "-p", "tandem-tests", "--test", "seeds"]);
+    cargo.args(["--", "--nocapture", "every_seed_keeps_the_books"]);
+    shell::run(&mut cargo)
 }
 
 fn demo(runner: &Runner, args: &[String]) -> Result<()> {
