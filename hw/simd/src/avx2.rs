@@ -108,11 +108,11 @@ pub fn both_nv12(rows: [Lines; 2], plan: &Plan, weight: u32, stores: &Stores, ou
     let columns = out[0].len() / size;
     for first in (0..columns).step_by(32) {
         let mut sums = [[_mm256_setzero_si256(); 4]; 3];
-        for k in 0..4.min(bases.len() - first / 8) {
+        for (k, &bases) in bases[first / 8..].iter().take(4).enumerate() {
             let i = first / 8 + k;
             let weights = load_256_words(&weights[i]);
-            let upper = block(rows[0], bases[i], &index[i], weights);
-            let lower = block(rows[1], bases[i], &index[i], weights);
+            let upper = block(rows[0], bases, &index[i], weights);
+            let lower = block(rows[1], bases, &index[i], weights);
             for c in 0..3 {
                 sums[c][k] = down(upper[c], lower[c], weight);
             }

@@ -183,12 +183,12 @@ fn both_nv12_in<const WIDE: bool>(
     let columns = out[0].len() / size;
     for first in (0..columns).step_by(64) {
         let mut sums = [[_mm512_setzero_si512(); 4]; 3];
-        for k in 0..4.min(bases.len() - first / 16) {
+        for (k, &base) in bases[first / 16..].iter().take(4).enumerate() {
             let i = first / 16 + k;
             let index = [Index::load(&index[i][0]), Index::load(&index[i][1])];
             let weights = load_512_words(&weights[i]);
-            let upper = block::<WIDE>(rows[0], bases[i], &index, weights, &keep);
-            let lower = block::<WIDE>(rows[1], bases[i], &index, weights, &keep);
+            let upper = block::<WIDE>(rows[0], base, &index, weights, &keep);
+            let lower = block::<WIDE>(rows[1], base, &index, weights, &keep);
             for c in 0..3 {
                 sums[c][k] = down(upper[c], lower[c], weight);
             }
@@ -212,14 +212,14 @@ fn lerp(taps: __m512i, weights: __m512i) -> __m512i {
 pub fn across_rgb(line: &[u8], plan: &Plan, out: &mut [Box<[u32]>; 3]) {
     const LOWER: u64 = 0x5555_5555_5555_5555;
     let (index, weights) = (plan.index().as_chunks().0, plan.weights().as_chunks().0);
-    let out = out.each_mut().map(|row| row.as_chunks_mut().0);
+    let mut out = out.each_mut().map(|row| row.as_chunks_mut().0);
     for (i, &base) in plan.bases().iter().enumerate() {
         let window = Window::load::<true>(line, base);
         let (index, weights) = (load_512_words(&index[i]), load_512_words(&weights[i]));
-        for c in 0..3 {
+        for (c, out) in out.iter_mut().enumerate() {
             let index = _mm512_add_epi8(index, _mm512_set1_epi16(c as i16));
             let taps = window.pick::<true>(LOWER, index);
-            store_512_words(&mut out[c][i], lerp(taps, weights));
+            store_512_words(&mut out[i], lerp(taps, weights));
         }
     }
 }

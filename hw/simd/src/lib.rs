@@ -1,6 +1,7 @@
 //! The `pre` kernel on a CPU: the function of [`tandem_model::pre::preprocess`], bit for bit, with
 //! explicit SIMD chosen at run time. What no vector path knows goes to the model's own code.
 
+#[cfg(target_arch = "x86_64")]
 mod colour;
 mod dispatch;
 mod elements;

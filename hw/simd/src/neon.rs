@@ -98,11 +98,11 @@ pub fn both_nv12(rows: [Lines; 2], plan: &Plan, weight: u32, stores: &Stores, ou
     let columns = out[0].len() / size;
     for first in (0..columns).step_by(16) {
         let mut sums = [[vdupq_n_u32(0); 4]; 3];
-        for k in 0..4.min(bases.len() - first / 4) {
+        for (k, &base) in bases[first / 4..].iter().take(4).enumerate() {
             let i = first / 4 + k;
             let weights = vreinterpretq_u16_u32(load_words(&weights[i]));
-            let upper = block(rows[0], bases[i], &index[i], weights);
-            let lower = block(rows[1], bases[i], &index[i], weights);
+            let upper = block(rows[0], base, &index[i], weights);
+            let lower = block(rows[1], base, &index[i], weights);
             for c in 0..3 {
                 sums[c][k] = down(upper[c], lower[c], weight);
             }

@@ -1,10 +1,11 @@
-//! The CPU lane: stands in for the programmable logic with the same integer model, bit for bit.
+//! The CPU lane: stands in for the programmable logic with the same integers, bit for bit: `pre`
+//! by SIMD that equals the model, `post` by the model itself.
 
 use std::sync::Arc;
 
 use tandem_link::slot::Owned;
 use tandem_model::post::{self, PostParams, PostScratch};
-use tandem_model::pre::{self, PreParams};
+use tandem_model::pre::{PreParams, Tables};
 
 use super::{Channel, Lane, Waker, wait};
 use crate::job::Hold;
@@ -69,6 +70,7 @@ pub type CpuChannel = Channel<CpuRequest, CpuReply>;
 /// The lane.
 pub struct CpuLane {
     view: CpuLaneView,
+    pre_scratch: tandem_simd::Scratch,
     scratch: Box<PostScratch>,
     channel: Arc<CpuChannel>,
     wake: Waker,
@@ -80,11 +82,12 @@ impl CpuLane {
     /// # Errors
     /// [`MapError`].
     pub fn new(pool: &Pool, channel: Arc<CpuChannel>, wake: Waker) -> Result<Self, MapError> {
-        Ok(Self { view: CpuLaneView::new(pool)?, scratch: Box::default(), channel, wake })
+        let (pre_scratch, scratch) = (tandem_simd::Scratch::new(), Box::default());
+        Ok(Self { view: CpuLaneView::new(pool)?, pre_scratch, scratch, channel, wake })
     }
 
     fn run(&mut self, work: &mut CpuWork) -> Result<(), String> {
-        let Self { view, scratch, .. } = self;
+        let Self { view, pre_scratch, scratch, .. } = self;
         match work {
             CpuWork::Pre { frame, tensor, params } => {
                 let frame = match frame {
@@ -93,8 +96,8 @@ impl CpuLane {
                 };
                 let frame = frame.map_err(|e| e.to_string())?;
                 let tensor = view.tensor_mut(tensor).map_err(|e| e.to_string())?;
-                let none = pre::Tables::NONE;
-                pre::preprocess(params, &none, frame, tensor).map_err(|e| e.to_string())
+                tandem_simd::preprocess(params, &Tables::NONE, frame, tensor, pre_scratch)
+                    .map_err(|e| e.to_string())
             }
             CpuWork::Post { heads, result, params } => {
                 let heads = match heads {
