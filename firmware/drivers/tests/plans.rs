@@ -6,7 +6,10 @@ use common::{WIDE, small_pre};
 use proptest::prelude::*;
 use tandem_drivers::dma::{Limits, Plan, PlanError, Segment};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Resize, packets};
+use tandem_model::pre::{
+    Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreError, PreParams, Rect, Resize,
+    packets,
+};
 
 const BASE: u32 = 0x4100_0000;
 
@@ -77,6 +80,28 @@ fn crop_bytes(params: &PreParams) -> Vec<u32> {
             .collect(),
         _ => (y..y + h).flat_map(|y| row(y, 3 * x, 3 * w)).collect(),
     }
+}
+
+/// Until the register map has them, what the model alone can do must not run as something else.
+#[test]
+fn what_the_registers_cannot_say_is_refused_by_name() {
+    let refused = |change: fn(&mut PreParams)| {
+        let mut params = small_pre();
+        change(&mut params);
+        assert_eq!(params.validate(), Ok(()));
+        match Plan::pre_input(&params, BASE) {
+            Err(PlanError::Pre(PreError::Range(field))) => field,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refused(|p| p.frame.format = PixelFormat::Mono8), "frame.format");
+    assert_eq!(refused(|p| p.resize = Resize::Area), "resize");
+    assert_eq!(refused(|p| p.channels = Channels::Grey), "channels");
+    assert_eq!(refused(|p| p.element = Element::I8), "element");
+    assert_eq!(refused(|p| p.kernel3 = Some(Kernel3([0; 9]))), "kernel3");
+    assert_eq!(refused(|p| p.lut = true), "lut");
+    assert_eq!(refused(|p| p.flat = true), "flat");
+    assert!(Plan::pre_input(&small_pre(), BASE).is_ok());
 }
 
 proptest! {

@@ -5,7 +5,7 @@ mod common;
 
 use common::Copy;
 use tandem_engine::{EngineError, Model, ModelRepository};
-use tandem_model::pre::{Frame, PixelFormat};
+use tandem_model::pre::{Frame, PixelFormat, Resize};
 
 /// Loads a spoilt copy; answers `field: reason`.
 fn refusal(copy: &Copy) -> String {
@@ -110,6 +110,7 @@ fn wrong_types_and_words_name_their_field() {
         ("width = 32", "width = 70000", "input.width"),
         ("layout = \"planar\"", "layout = \"planer\"", "input.layout"),
         ("order = \"bgr\"", "order = \"grb\"", "input.order"),
+        ("order = \"bgr\"", "order = \"bgr\"\nresize = \"cubic\"", "input.resize"),
         ("pad = [114, 114, 114]", "pad = [114, 114, 256]", "input.pad[2]"),
         ("pad = [114, 114, 114]", "pad = [114, 114]", "input.pad"),
         ("pad = [114, 114, 114]", "pad = [114, 114, 114, 114]", "input.pad"),
@@ -223,6 +224,28 @@ fn one_refused_folder_does_not_hide_the_others() {
     assert!(repository.get("tiny-v5/1").is_none());
     assert_eq!(repository.refused().len(), 1);
     assert!(ModelRepository::open(&models.join("missing")).is_err());
+}
+
+#[test]
+fn a_model_is_fed_as_its_descriptor_says() {
+    let resize = |rule: &str, width, height| {
+        let copy = Copy::of("tiny-v5");
+        copy.edit("model.toml", "order =", &format!("{rule}order ="));
+        let model = Model::load(&copy.dir).unwrap();
+        let pre = model.pre_params(Frame::rgb8(width, height)).unwrap();
+        pre.validate().unwrap();
+        pre.resize
+    };
+    use Resize::{Area, Bilinear};
+    for (rule, far, little, up) in [
+        ("", Area, Bilinear, Bilinear),
+        ("resize = \"auto\"\n", Area, Bilinear, Bilinear),
+        ("resize = \"bilinear\"\n", Bilinear, Bilinear, Bilinear),
+        ("resize = \"area\"\n", Area, Area, Bilinear),
+    ] {
+        let found = [resize(rule, 320, 200), resize(rule, 40, 30), resize(rule, 20, 10)];
+        assert_eq!(found, [far, little, up], "{rule}");
+    }
 }
 
 #[test]

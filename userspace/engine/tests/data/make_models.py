@@ -85,7 +85,6 @@ tensor = "pixels"
 width = {SIDE}
 height = {SIDE}
 layout = "{'interleaved' if interleaved else 'planar'}"
-resize = "bilinear"
 order = "{'rgb' if interleaved else 'bgr'}"
 pad = [114, 114, 114]
 scale = {scale}
