@@ -122,7 +122,7 @@ impl Soak {
                 }
             }
             self.frame();
-            if self.frames % APART == 0 {
+            if self.frames.is_multiple_of(APART) {
                 self.log.clear();
                 self.site.agent.drain_log(&mut self.log);
             }
