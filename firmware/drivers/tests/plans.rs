@@ -6,37 +6,35 @@ use common::{WIDE, small_pre};
 use proptest::prelude::*;
 use tandem_drivers::dma::{Limits, Plan, PlanError, Segment};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
-use tandem_model::pre::{
-    Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreError, PreParams, Rect, Resize,
-    packets,
-};
+use tandem_model::pre::{Channels, Element, Frame, Layout, PixelFormat, PreParams, Rect, packets};
 
 const BASE: u32 = 0x4100_0000;
 
 fn pre_params() -> impl Strategy<Value = PreParams> {
-    let shape = (any::<bool>(), 1..60u16, 1..60u16, 0..40u32, any::<[u16; 4]>());
-    let tensor = (1..80u16, 1..80u16, any::<bool>(), 1..=32u8);
-    (shape, tensor).prop_map(|((nv12, w, h, padding, cut), (tw, th, planar, band_rows))| {
-        let unit = if nv12 { 2 } else { 1 };
-        let (width, height) = (w * unit, h * unit);
-        let (format, pixel) = if nv12 { (PixelFormat::Nv12, 1) } else { (PixelFormat::Rgb8, 3) };
-        let stride = u32::from(width) * pixel + padding;
-        // A third of all crops are the whole width: those rows may lie back to back.
-        let span = |of: u16, a: u16, b: u16| {
-            let from = if a.is_multiple_of(3) { 0 } else { a % of };
-            let len = if a.is_multiple_of(3) { of } else { 1 + b % (of - from) };
-            (from * unit, len * unit)
-        };
-        let ((x, cw), (y, ch)) = (span(w, cut[0], cut[1]), span(h, cut[2], cut[3]));
-        let layout = if planar { Layout::Planar } else { Layout::Interleaved };
-        let frame = Frame { format, width, height, stride };
-        let crop = Rect { x, y, w: cw, h: ch };
-        let mut params = PreParams::letterbox(frame, crop, tw, th, [0; 3], layout)
-            .expect("valid")
-            .with_resize(Resize::Bilinear);
-        params.band_rows = band_rows;
-        params
-    })
+    let formats = prop::sample::select(&PixelFormat::ALL);
+    let element = prop::sample::select(&[Element::U8, Element::F16]);
+    let shape = (formats, 1..60u16, 1..60u16, 0..40u32, any::<[u16; 4]>());
+    let tensor = (1..80u16, 1..80u16, any::<[bool; 2]>(), 1..=32u8, element);
+    (shape, tensor).prop_map(
+        |((format, w, h, padding, cut), (tw, th, flags, band_rows, element))| {
+            let [planar, grey] = flags;
+            let unit = if format.even_x() || format.even_y() { 2 } else { 1 };
+            let packed = Frame::packed(format, w * unit, h * unit);
+            // A third of all crops are the whole width: those rows may lie back to back.
+            let span = |of: u16, a: u16, b: u16| {
+                let from = if a.is_multiple_of(3) { 0 } else { a % of };
+                let len = if a.is_multiple_of(3) { of } else { 1 + b % (of - from) };
+                (from * unit, len * unit)
+            };
+            let ((x, cw), (y, ch)) = (span(w, cut[0], cut[1]), span(h, cut[2], cut[3]));
+            let layout = if planar { Layout::Planar } else { Layout::Interleaved };
+            let frame = Frame { stride: packed.stride + padding, ..packed };
+            let crop = Rect { x, y, w: cw, h: ch };
+            let params = PreParams::letterbox(frame, crop, tw, th, [0; 3], layout).expect("valid");
+            let channels = if grey { Channels::Grey } else { Channels::Rgb };
+            PreParams { band_rows, channels, element, ..params }
+        },
+    )
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -78,30 +76,11 @@ fn crop_bytes(params: &PreParams) -> Vec<u32> {
                 luma.chain(row(u32::from(f.height) + pair, x, w))
             })
             .collect(),
-        _ => (y..y + h).flat_map(|y| row(y, 3 * x, 3 * w)).collect(),
-    }
-}
-
-/// Until the register map has them, what the model alone can do must not run as something else.
-#[test]
-fn what_the_registers_cannot_say_is_refused_by_name() {
-    let refused = |change: fn(&mut PreParams)| {
-        let mut params = small_pre();
-        change(&mut params);
-        assert_eq!(params.validate(), Ok(()));
-        match Plan::pre_input(&params, BASE) {
-            Err(PlanError::Pre(PreError::Range(field))) => field,
-            other => panic!("{other:?}"),
+        format => {
+            let pixel = format.pixel_bytes() as u32;
+            (y..y + h).flat_map(|y| row(y, pixel * x, pixel * w)).collect()
         }
-    };
-    assert_eq!(refused(|p| p.frame.format = PixelFormat::Mono8), "frame.format");
-    assert_eq!(refused(|p| p.resize = Resize::Area), "resize");
-    assert_eq!(refused(|p| p.channels = Channels::Grey), "channels");
-    assert_eq!(refused(|p| p.element = Element::I8), "element");
-    assert_eq!(refused(|p| p.kernel3 = Some(Kernel3([0; 9]))), "kernel3");
-    assert_eq!(refused(|p| p.lut = true), "lut");
-    assert_eq!(refused(|p| p.flat = true), "flat");
-    assert!(Plan::pre_input(&small_pre(), BASE).is_ok());
+    }
 }
 
 proptest! {

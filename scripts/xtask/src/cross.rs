@@ -21,7 +21,7 @@ enum Toolchain {
 
 /// Fetches compilers, linkers and the emulator.
 pub fn ensure_tools(runner: &Runner) -> Result<()> {
-    apt::ensure(runner, &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"], None)?;
+    apt::ensure(runner, &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"], None)?;
     if matches!(toolchain(R5F), Toolchain::Debian) {
         apt::ensure(runner, &["rustc-web", "cargo-web", "rust-web-src"], None)?;
     }
@@ -73,17 +73,33 @@ fn cross_cargo(runner: &Runner, target: &str) -> Command {
     }
 }
 
-/// Builds packages for the A53; returns the folder of their programs.
-pub fn build_arm64(runner: &Runner, packages: &[&str]) -> Result<PathBuf> {
-    let folder = runner.root.join("target/arm64");
+/// `cargo VERB` of packages for the A53.
+fn arm64_cargo(runner: &Runner, verb: &str, packages: &[&str]) -> Command {
     let mut cargo = cross_cargo(runner, ARM64);
-    cargo.args(["build", "--quiet", "--release", "--target", ARM64, "--target-dir"]).arg(&folder);
     cargo
+        .args([verb, "--quiet", "--release", "--target", ARM64, "--target-dir"])
+        .arg(runner.root.join("target/arm64"))
         .args(packages.iter().flat_map(|package| ["-p", package]))
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
         .env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
-    run(&mut cargo)?;
-    Ok(folder.join(ARM64).join("release"))
+    cargo
+}
+
+/// Builds packages for the A53; returns the folder of their programs.
+pub fn build_arm64(runner: &Runner, packages: &[&str]) -> Result<PathBuf> {
+    run(&mut arm64_cargo(runner, "build", packages))?;
+    Ok(runner.root.join("target/arm64").join(ARM64).join("release"))
+}
+
+/// The tests of the NEON path, by the user-mode emulator.
+pub fn neon_tests(runner: &Runner) -> Command {
+    let mut cargo = arm64_cargo(runner, "test", &["tandem-simd"]);
+    // Loader and C library must be of one package: Debian's arm64 library may be installed beside
+    // the cross compiler's, and with the loader of the other a thread's creation never ends.
+    let libraries = "/usr/aarch64-linux-gnu";
+    let emulator = format!("qemu-aarch64 -L {libraries} -E LD_LIBRARY_PATH={libraries}/lib");
+    cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", emulator);
+    cargo
 }
 
 /// agentd and agentctl for the A53.

@@ -4,7 +4,7 @@ use crate::shell::{Runner, run as run_command};
 use crate::{assets, cross, exclusives, lint};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What a step, or all of them, came to.
@@ -47,6 +47,9 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
             total.add(step(runner, &label, || Count::of(lint::run_step(runner, name), &label)));
         }
         total.add(step(runner, "tests", || cargo_test(runner, None)));
+        total.add(step(runner, "tests of NEON in QEMU", || {
+            counted(&mut cross::neon_tests(runner), "tests of NEON")
+        }));
         type Check = fn(&Runner) -> Result<()>;
         let checks: [(&str, Check); 4] = [
             ("agentd and agentctl for aarch64", cross::arm64),
@@ -85,13 +88,14 @@ fn cargo_test(runner: &Runner, filter: Option<&str>) -> Count {
     if let Some(filter) = filter {
         command.args(["--", filter]);
     }
-    match count_results(&mut command) {
-        Ok(count) => count,
-        Err(error) => Count::of(Err(error), "cargo test"),
-    }
+    counted(&mut command, "cargo test")
 }
 
-fn count_results(command: &mut std::process::Command) -> Result<Count> {
+fn counted(command: &mut Command, what: &str) -> Count {
+    count_results(command).unwrap_or_else(|error| Count::of(Err(error), what))
+}
+
+fn count_results(command: &mut Command) -> Result<Count> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
     let output = child.stdout.take().context("cargo test has no output")?;
     let mut count = Count::default();
