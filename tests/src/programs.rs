@@ -93,24 +93,31 @@ pub fn run(command: &mut Command) -> Ran {
     }
 }
 
-/// Folder of the programs, which are brought up to date once per process: cargo builds a test's own
-/// package only, and a stale program would be tested in silence.
+/// `cargo build` of what cargo does not build for a test of another package; the profile's folder.
+/// Without it a stale program would be tested in silence.
+fn build(arguments: &[&str]) -> PathBuf {
+    let own = std::env::current_exe().expect("the test's own path");
+    // target/release/deps/NAME
+    let folder = own.ancestors().nth(2).expect("the profile's folder").to_owned();
+    let target = folder.parent().expect("the target folder");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).env("CARGO_TARGET_DIR", target);
+    command.args(["build", "--quiet", "--release"]).args(arguments);
+    let status = command.status().expect("cargo");
+    assert!(status.success(), "cargo build {arguments:?} fails");
+    folder
+}
+
+/// Folder of the programs, brought up to date once per process.
 fn built() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let own = std::env::current_exe().expect("the test's own path");
-        // target/release/deps/NAME
-        let folder = own.ancestors().nth(2).expect("the profile's folder").to_owned();
-        let target = folder.parent().expect("the target folder");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.current_dir(root()).env("CARGO_TARGET_DIR", target);
-        command.args(["build", "--quiet", "--release", "--bins"]);
-        command.args(["-p", "tandem-agentctl", "-p", "tandem-agent"]);
-        let status = command.status().expect("cargo");
-        assert!(status.success(), "agentctl does not build");
-        folder
-    })
+    BUILT.get_or_init(|| build(&["--bins", "-p", "tandem-agentctl", "-p", "tandem-agent"]))
+}
+
+/// An example of a package, up to date.
+pub fn example(package: &str, name: &str) -> PathBuf {
+    build(&["-p", package, "--example", name]).join("examples").join(name)
 }
 
 /// `agentctl` with no environment that would change what it does; runs in the repository's root.
