@@ -15,23 +15,10 @@ use tandem_tests::lockstep::World;
 use tandem_tests::picture::{Expected, Picture};
 use tandem_tests::small::{self, Small};
 use tandem_tests::threaded::{Site, patient};
-use tandem_tests::{MS, assert_answered_once, incidents, repository};
+use tandem_tests::{MS, assert_answered_once, incident_of, incidents, repository};
 
 /// Images at once: the board has four frame slots.
 const AT_ONCE: u8 = 3;
-
-/// The incident that a hardware fault must be counted as.
-fn incident_of(fault: &str) -> &'static str {
-    match fault.split(':').next() {
-        Some("lost_interrupt") => "lost_interrupt",
-        Some("slave_error") => "dma_slave_error",
-        Some("decode_error") => "dma_decode_error",
-        Some("stuck_tlast") => "stream_mismatch",
-        Some("hung_kernel") => "kernel_hung",
-        Some("flipped_descriptor_bit") => "descriptor_corrupt",
-        _ => panic!("{fault} is a fault of which this test does not know the incident"),
-    }
-}
 
 /// How far the counters moved since `before`.
 fn moved(

@@ -29,6 +29,19 @@ pub fn incidents(agent: &Agent) -> BTreeMap<&'static str, u64> {
     all.filter(|(_, count)| *count > 0).collect()
 }
 
+/// The incident that a hardware fault must be counted as.
+pub fn incident_of(fault: &str) -> &'static str {
+    match fault.split(':').next() {
+        Some("lost_interrupt") => "lost_interrupt",
+        Some("slave_error") => "dma_slave_error",
+        Some("decode_error") => "dma_decode_error",
+        Some("stuck_tlast") => "stream_mismatch",
+        Some("hung_kernel") => "kernel_hung",
+        Some("flipped_descriptor_bit") => "descriptor_corrupt",
+        _ => panic!("{fault} is a fault of which nobody knows the incident"),
+    }
+}
+
 /// Every job that was taken in was answered, each exactly once.
 pub fn assert_answered_once(agent: &Agent, jobs: u64) {
     let flow = |flow: Flow| agent.counters().flows(flow);

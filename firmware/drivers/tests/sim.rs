@@ -125,6 +125,14 @@ fn no_flipped_bit_is_silent() {
     assert!(corrupt >= 6 * 32, "{corrupt}");
 }
 
+/// Heads of noise, which lie in the board's memory, too.
+fn logits(bus: &SimBus, params: &PostParams) -> Vec<u8> {
+    let logit = |byte: u8| ((f32::from(byte) - 128.0) / 40.0).to_le_bytes();
+    let heads: Vec<u8> = noise(params.heads_bytes() / 4).into_iter().flat_map(logit).collect();
+    bus.put(INPUT, &heads);
+    heads
+}
+
 #[test]
 fn post_jobs_give_the_models_result() {
     let head = |grid, offset| Head {
@@ -150,11 +158,7 @@ fn post_jobs_give_the_models_result() {
     };
     let bus = SimBus::new(DmaConfig::default());
     let mut lane: Lane<'_, Post> = Lane::new(&bus, MAP.dma_post, PostKernel::new(&bus, MAP.post));
-    let heads: Vec<u8> = noise(params.heads_bytes() / 4)
-        .iter()
-        .flat_map(|byte| ((f32::from(*byte) - 128.0) / 40.0).to_le_bytes())
-        .collect();
-    bus.put(INPUT, &heads);
+    let heads = logits(&bus, &params);
     let mut scratch = Box::new(PostScratch::new());
     let mut counts = Vec::new();
     for threshold in [9000, 40_000, u16::MAX] {
@@ -207,11 +211,7 @@ fn heads_without_anchors_and_the_best_candidates_run_on_the_kernel() {
     };
     let bus = SimBus::new(DmaConfig::default());
     let mut lane: Lane<'_, Post> = Lane::new(&bus, MAP.dma_post, PostKernel::new(&bus, MAP.post));
-    let heads: Vec<u8> = noise(params.heads_bytes() / 4)
-        .iter()
-        .flat_map(|byte| ((f32::from(*byte) - 128.0) / 40.0).to_le_bytes())
-        .collect();
-    bus.put(INPUT, &heads);
+    let heads = logits(&bus, &params);
     let mut result = vec![0; params.result_bytes()];
     let mut scratch = Box::new(PostScratch::new());
     let header = postprocess(&params, &heads, &mut result, &mut scratch).expect("valid");

@@ -1,5 +1,8 @@
 //! The `post` kernel against floating point, and its suppression against plain integers.
 
+mod post_common;
+
+use post_common::{Anchor, assert_near, random, run, sigmoid};
 use proptest::prelude::*;
 use tandem_model::post::*;
 
@@ -33,12 +36,7 @@ fn params(classes: u16, threshold: u16, anchors: [(u16, u16); MAX_ANCHORS]) -> P
 
 /// Logits from a seed: most of them ordinary, some extreme, all finite.
 fn heads(p: &PostParams, seed: u64) -> Vec<u8> {
-    let mut state = seed | 1;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32
-    };
+    let mut next = random(seed);
     let mut one = || {
         let spread = if next() < 0.03 { 200.0 } else { 7.0 };
         (next() - 0.5) * spread
@@ -50,12 +48,8 @@ fn float(bytes: &[u8], at: usize) -> f64 {
     f64::from(f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()))
 }
 
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 /// Score, class and box of every anchor in index order, in f64.
-fn reference(p: &PostParams, bytes: &[u8]) -> Vec<(f64, u16, [f64; 4])> {
+fn reference(p: &PostParams, bytes: &[u8]) -> Vec<Anchor> {
     let mut all = Vec::new();
     for head in &p.heads[..usize::from(p.head_count)] {
         let (gw, gh) = (usize::from(head.grid_w), usize::from(head.grid_h));
@@ -94,16 +88,6 @@ fn reference(p: &PostParams, bytes: &[u8]) -> Vec<(f64, u16, [f64; 4])> {
     all
 }
 
-fn run(p: &PostParams, heads: &[u8]) -> Result<(ResultHeader, Vec<Detection>), PostError> {
-    let mut result = vec![0xee; p.result_bytes()];
-    let header = postprocess(p, heads, &mut result, &mut PostScratch::new())?;
-    let (read, detections) = read_result(&result)?;
-    assert_eq!(read, header);
-    let detections: Vec<_> = detections.collect();
-    assert!(result[header.result_bytes()..].iter().all(|b| *b == 0xee));
-    Ok((header, detections))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -115,24 +99,7 @@ proptest! {
         let p = params(classes, threshold >> shift, anchors);
         let bytes = heads(&p, seed);
         let all = reference(&p, &bytes);
-        let (header, detections) = run(&p, &bytes).unwrap();
-        let margin = 2.0f64.powi(-14);
-        let limit = f64::from(p.score_threshold) / 65536.0;
-        let sure = all.iter().filter(|a| a.0 >= limit + margin).count() as u32;
-        let possible = all.iter().filter(|a| a.0 >= limit - margin).count() as u32;
-        prop_assert!((sure..=possible).contains(&header.candidates));
-        for d in &detections {
-            let (score, class, edges) = all[d.index as usize];
-            prop_assert_eq!(d.class, class);
-            prop_assert!((f64::from(d.score) / 65536.0 - score).abs() <= margin);
-            prop_assert!(d.score >= p.score_threshold);
-            for (ours, real) in [d.x1, d.y1, d.x2, d.y2].into_iter().zip(edges) {
-                let error = f64::from(ours) / 256.0 - real;
-                prop_assert!(error.abs() <= 1.0 / 32.0, "{} in {:?}, {:?}", error, d, edges);
-            }
-        }
-        let order = |d: &Detection| (core::cmp::Reverse(d.score), d.index);
-        prop_assert!(detections.is_sorted_by_key(order));
+        assert_near(&p, &all, run(&p, &bytes).unwrap(), 1.0 / 32.0)?;
     }
 
     /// Suppression again, the other way round: each box looks for a better one that drops it.

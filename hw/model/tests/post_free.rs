@@ -1,5 +1,8 @@
 //! Heads without anchors against floating point, and the best K candidates.
 
+mod post_common;
+
+use post_common::{Anchor, assert_near, random, run, sigmoid};
 use proptest::prelude::*;
 use tandem_model::post::*;
 
@@ -42,15 +45,6 @@ fn params(classes: u16, threshold: u16, stride: u16) -> PostParams {
     }
 }
 
-fn random(seed: u64) -> impl FnMut() -> f32 {
-    let mut state = seed | 1;
-    move || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32
-    }
-}
-
 /// Numbers as such heads have them, some far out: logits, or pixels and probabilities.
 fn heads(p: &PostParams, seed: u64) -> Vec<u8> {
     let mut next = random(seed);
@@ -72,10 +66,6 @@ fn heads(p: &PostParams, seed: u64) -> Vec<u8> {
     bytes
 }
 
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 fn mean(logits: &[f64]) -> f64 {
     let weights: Vec<f64> = logits.iter().map(|t| t.exp()).collect();
     let moment: f64 = (0..).zip(&weights).map(|(bin, w)| f64::from(bin) * w).sum();
@@ -83,7 +73,7 @@ fn mean(logits: &[f64]) -> f64 {
 }
 
 /// Score, class and box of every cell in index order, in f64.
-fn reference(p: &PostParams, bytes: &[u8]) -> Vec<(f64, u16, [f64; 4])> {
+fn reference(p: &PostParams, bytes: &[u8]) -> Vec<Anchor> {
     let mut all = Vec::new();
     for head in p.used_heads() {
         let (cells, gw, stride) = (head.cells(), usize::from(head.grid_w), f64::from(head.stride));
@@ -137,14 +127,6 @@ fn reference(p: &PostParams, bytes: &[u8]) -> Vec<(f64, u16, [f64; 4])> {
     all
 }
 
-fn run(p: &PostParams, heads: &[u8]) -> Result<(ResultHeader, Vec<Detection>), PostError> {
-    let mut result = vec![0; p.result_bytes()];
-    let header = postprocess(p, heads, &mut result, &mut Box::<PostScratch>::default())?;
-    let (read, detections) = read_result(&result)?;
-    assert_eq!(read, header);
-    Ok((header, detections.collect()))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -156,21 +138,7 @@ proptest! {
         let p = params(classes, threshold >> shift, stride);
         let bytes = heads(&p, seed);
         let all = reference(&p, &bytes);
-        let (header, detections) = run(&p, &bytes).unwrap();
-        let margin = 2.0f64.powi(-14);
-        let limit = f64::from(p.score_threshold) / 65536.0;
-        let sure = all.iter().filter(|a| a.0 >= limit + margin).count() as u32;
-        let possible = all.iter().filter(|a| a.0 >= limit - margin).count() as u32;
-        prop_assert!((sure..=possible).contains(&header.candidates));
-        for d in &detections {
-            let (score, class, edges) = all[d.index as usize];
-            prop_assert_eq!(d.class, class);
-            prop_assert!((f64::from(d.score) / 65536.0 - score).abs() <= margin);
-            for (ours, real) in [d.x1, d.y1, d.x2, d.y2].into_iter().zip(edges) {
-                let error = f64::from(ours) / 256.0 - real;
-                prop_assert!(error.abs() <= 1.0 / 256.0, "{} in {:?}, {:?}", error, d, edges);
-            }
-        }
+        assert_near(&p, &all, run(&p, &bytes).unwrap(), 1.0 / 256.0)?;
     }
 
     /// The best K of the candidates, and nothing else changes: what survives is what would have

@@ -6,8 +6,8 @@ use tandem_agent::counters::Flow;
 use tandem_agent::dataplane::PeerState;
 
 use super::load::Site;
-use crate::MS;
 use crate::dice::Dice;
+use crate::{MS, incident_of};
 
 /// A fault, whoever has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,19 +69,6 @@ impl Fault {
             },
             _ => false,
         }
-    }
-}
-
-/// The incident that a hardware fault must be counted as.
-fn incident_of(fault: &str) -> &'static str {
-    match fault.split(':').next() {
-        Some("lost_interrupt") => "lost_interrupt",
-        Some("slave_error") => "dma_slave_error",
-        Some("decode_error") => "dma_decode_error",
-        Some("stuck_tlast") => "stream_mismatch",
-        Some("hung_kernel") => "kernel_hung",
-        Some("flipped_descriptor_bit") => "descriptor_corrupt",
-        _ => panic!("{fault} is a fault of which nobody knows the incident"),
     }
 }
 
