@@ -35,6 +35,7 @@ macro_rules! store {
 load!(load_512, "avx512f", [u8; 64], __m512i, _mm512_loadu_si512);
 load!(load_512_words, "avx512f", [u32; 16], __m512i, _mm512_loadu_si512);
 store!(store_512_words, "avx512f", [u32; 16], __m512i, _mm512_storeu_si512);
+store!(store_512, "avx512f", [u8; 64], __m512i, _mm512_storeu_si512);
 load!(load_256, "avx2", [u8; 32], __m256i, _mm256_loadu_si256);
 load!(load_256_words, "avx2", [u32; 8], __m256i, _mm256_loadu_si256);
 store!(store_256_words, "avx2", [u32; 8], __m256i, _mm256_storeu_si256);
@@ -45,10 +46,11 @@ load!(load_128, "avx2", [u8; 16], __m128i, _mm_loadu_si128);
 #[inline]
 #[target_feature(enable = "avx512bw")]
 pub fn store_512_first(to: &mut [u8], vector: __m512i) {
-    let mask = match to.len() {
-        0..64 => (1 << to.len()) - 1,
-        _ => u64::MAX,
-    };
+    // A store without a mask costs less, above all where it crosses cache lines.
+    if let Some(to) = to.first_chunk_mut() {
+        return store_512(to, vector);
+    }
+    let mask = (1 << to.len()) - 1;
     // SAFETY: the mask lets only bytes inside the slice be written.
     unsafe { _mm512_mask_storeu_epi8(to.as_mut_ptr().cast(), mask, vector) }
 }
