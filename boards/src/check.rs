@@ -1,7 +1,7 @@
 //! The rules that a description must keep.
 
 use crate::{
-    Board, BoardError, Range, SlotClass,
+    Board, BoardError, Range, SlotClass, faults,
     schema::{Firmware, MAX_SLOTS, PAGE, SCHEMA},
 };
 
@@ -36,7 +36,34 @@ impl Checker<'_> {
         decoded.extend(blocks);
         self.apart(&decoded)?;
         self.slots(board)?;
-        self.firmware(&board.firmware)
+        self.firmware(&board.firmware)?;
+        self.device(board)?;
+        match faults(&board.streams).into_iter().next() {
+            Some(fault) => Err(BoardError::Ports { file: self.file.into(), fault }),
+            None => Ok(()),
+        }
+    }
+
+    fn device(&self, board: &Board) -> Result<(), BoardError> {
+        let Some(device) = &board.device else { return Ok(()) };
+        let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+        let good = !device.part.is_empty() && device.part.bytes().all(plain);
+        self.value(
+            "device.part",
+            &device.part,
+            good,
+            "must be a part's name: letters, digits, '-'",
+        )?;
+        let clock = device.clock_mhz;
+        let rule = "must be 50 to 500 MHz";
+        self.value("device.clock_mhz", clock, (50..=500).contains(&clock), rule)?;
+        let bits = device.dma_length_bits;
+        let rule = "must be 8 to 26 bits (PG021)";
+        self.value("device.dma_length_bits", bits, (8..=26).contains(&bits), rule)?;
+        let largest = SlotClass::ALL.into_iter().map(|class| board.plan(class).size).max();
+        let good = largest.is_none_or(|size| size < 1 << bits);
+        let rule = "is too few for the largest slot: longer transfers would be cut silently";
+        self.value("device.dma_length_bits", bits, good, rule)
     }
 
     fn name(&self, name: &str) -> Result<(), BoardError> {

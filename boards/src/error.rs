@@ -102,6 +102,14 @@ pub enum BoardError {
         /// Bytes of the pool.
         have: u32,
     },
+    /// A plan of streams and ports that the memory cannot serve.
+    #[error("{file}: {fault}")]
+    Ports {
+        /// The file.
+        file: String,
+        /// What is wrong, and why.
+        fault: crate::PlanFault,
+    },
     /// More slots than the link's table can name.
     #[error("{file}: slots.*.count add up to {found}, the slot table has {MAX_SLOTS}")]
     TooManySlots {

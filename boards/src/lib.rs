@@ -6,11 +6,13 @@
 
 mod check;
 mod error;
+mod ports;
 mod schema;
 mod slot;
 
 pub use error::BoardError;
+pub use ports::{Direction, PlanFault, Port, Stream, faults};
 pub use schema::{
-    Board, Firmware, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA, SlotClasses, SlotPlan,
+    Board, Device, Firmware, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA, SlotClasses, SlotPlan,
 };
 pub use tandem_link::{SlotClass, SlotInit};

@@ -1,5 +1,6 @@
 //! The schema of a board description.
 
+use crate::ports::Stream;
 use crate::{BoardError, check::Checker};
 use serde::Deserialize;
 use std::{fmt, path::Path, str::FromStr};
@@ -113,6 +114,26 @@ pub struct Firmware {
     pub kernel_timeout_us: u32,
 }
 
+/// The silicon of a board, as a bitstream for it is built.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// Part, as the vendor's tool names it.
+    pub part: String,
+    /// The vendor's board files, as `vendor:board:part0:version`; without them the processor
+    /// system's settings are the tool's defaults for the part.
+    #[serde(default)]
+    pub board_part: Option<String>,
+    /// IDCODE of the programmable logic (not of the processor system's JTAG port). None where no
+    /// second source confirms it.
+    #[serde(default)]
+    pub idcode: Option<u32>,
+    /// Clock that the kernels are built for, MHz: an assumption until a routed design meets it.
+    pub clock_mhz: u32,
+    /// Width of the AXI DMA's length field, bits. Its default, 14, silently cuts transfers at 16 KiB.
+    pub dma_length_bits: u32,
+}
+
 /// One board. [`Board::load`] and [`Board::parse`] check it; `Deserialize` alone does not.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +155,12 @@ pub struct Board {
     pub pl: Pl,
     /// Periods of the firmware.
     pub firmware: Firmware,
+    /// The silicon, where there is any.
+    #[serde(default)]
+    pub device: Option<Device>,
+    /// Streams between the programmable logic and memory.
+    #[serde(default, rename = "stream")]
+    pub streams: Vec<Stream>,
 }
 
 impl Board {

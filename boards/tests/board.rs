@@ -1,6 +1,8 @@
 //! The description of the virtual board holds, and each way to break one is named.
 
-use tandem_boards::{Board, BoardError, Range, SlotClass};
+use tandem_boards::{
+    Board, BoardError, Direction, PlanFault, Port, Range, SlotClass, Stream, faults,
+};
 
 const VIRTUAL: &str = include_str!("../virtual.toml");
 
@@ -186,4 +188,67 @@ fn ranges_know_their_neighbours() {
     assert!(range.contains(0x1FFC, 4) && !range.contains(0x1FFD, 4) && !range.contains(0xFFF, 1));
     assert!(!range.overlaps(Range { base: 0x2000, size: 1 }));
     assert!(range.overlaps(Range { base: 0, size: 0x1001 }));
+}
+
+const KV260: &str = include_str!("../kv260.toml");
+
+/// The message that the KV260 with `from` replaced by `to` is refused with.
+fn kv260(from: &str, to: &str) -> String {
+    assert!(KV260.contains(from), "no {from}");
+    refuse(&KV260.replacen(from, to, 1)).1
+}
+
+#[test]
+fn port_plans_that_memory_cannot_serve_are_refused_with_the_reason() {
+    for (from, to, wanted) in [
+        (
+            "burst_beats = 8",
+            "burst_beats = 16",
+            "stream pre.mm2s: bursts of 256 bytes (16 beats of 128 bits)",
+        ),
+        ("burst_beats = 8", "burst_beats = 0", "stream pre.mm2s: burst_beats = 0"),
+        ("width_bits = 128", "width_bits = 256", "width_bits = 256: a port is 32, 64 or 128"),
+        ("port = \"hpc0\"", "port = \"hp0\"", "stream pre.mm2s: coherent on hp0"),
+        ("mb_s = 1200", "mb_s = 9000", "port hpc0: 9600 MB/s on it, it moves 9332"),
+        ("name = \"pre.s2mm\"", "name = \"pre.mm2s\"", "stream pre.mm2s is there twice"),
+        ("port = \"hpc0\"", "port = \"acp\"", "unknown variant `acp`"),
+    ] {
+        let message = kv260(from, to);
+        assert!(message.contains(wanted), "{message}\n  wanted: {wanted}");
+    }
+}
+
+#[test]
+fn two_hot_streams_on_the_shared_port_are_refused() {
+    let stream = |name, port, mb_s| Stream {
+        name: String::from(name),
+        port,
+        direction: Direction::Read,
+        mb_s,
+        width_bits: 128,
+        burst_beats: 8,
+        coherent: false,
+    };
+    let plan =
+        |rates: [u32; 2]| [stream("a", Port::Hp1, rates[0]), stream("b", Port::Hp2, rates[1])];
+    assert_eq!(faults(&plan([1600, 1599])), []);
+    let hot = faults(&plan([1600, 1600]));
+    assert!(
+        matches!(&hot[..], [PlanFault::Hot { first, second, .. }] if first == "a" && second == "b")
+    );
+    let shared = faults(&plan([1599, 4802]));
+    assert_eq!(shared, [PlanFault::Shared { mb_s: 6401 }]);
+    // Elsewhere the same rates are fine.
+    assert_eq!(faults(&[stream("a", Port::Hp0, 5000), stream("b", Port::Hp3, 5000)]), []);
+}
+
+#[test]
+fn a_length_field_too_short_for_a_slot_is_refused() {
+    let message = kv260("dma_length_bits = 26", "dma_length_bits = 14");
+    assert!(message.contains("device.dma_length_bits = 14: is too few"), "{message}");
+    let message = kv260("dma_length_bits = 26", "dma_length_bits = 27");
+    assert!(message.contains("must be 8 to 26"), "{message}");
+    // The largest slot is 16 MiB: 24 bits count to one byte less.
+    assert!(kv260("dma_length_bits = 26", "dma_length_bits = 24").contains("too few"));
+    Board::parse(&KV260.replace("length_bits = 26", "length_bits = 25"), "b").expect("25 bits do");
 }
