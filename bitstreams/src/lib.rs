@@ -16,7 +16,7 @@ pub use error::{BitstreamError, ImageError, LoadError};
 pub use library::Library;
 pub use load::{Identity, Loader, Manager, Station};
 pub use manifest::{Built, ImageFile, Input, Kernel, Manifest, Map, SCHEMA};
-pub use plan::{KernelSet, Wanted, tcl};
+pub use plan::{KernelSet, Pcie, Wanted, tcl};
 pub use sysfs::FpgaManager;
 
 /// SHA-256 in lower-case hexadecimal digits, as manifests have it.

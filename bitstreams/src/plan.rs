@@ -23,6 +23,21 @@ pub struct KernelSet {
     /// The kernels.
     #[serde(rename = "kernel")]
     pub kernels: Vec<Wanted>,
+    /// The payload slots on PCIe.
+    #[serde(default)]
+    pub pcie: Option<Pcie>,
+}
+
+/// A PCIe endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pcie {
+    /// Lanes.
+    pub lanes: u32,
+    /// Speed of a lane, as the vendor's tool writes it.
+    pub speed: String,
+    /// Transceivers, likewise.
+    pub quad: String,
 }
 
 /// A kernel of a set.
@@ -80,6 +95,18 @@ impl KernelSet {
                 return bad("kernel.parameters", name, "must be letters, digits, '_'");
             }
         }
+        if let Some(pcie) = &set.pcie {
+            if !matches!(pcie.lanes, 1 | 2 | 4 | 8 | 16) {
+                return bad("pcie.lanes", &pcie.lanes.to_string(), "must be 1, 2, 4, 8 or 16");
+            }
+            if !matches!(pcie.speed.as_str(), "2.5_GT/s" | "5.0_GT/s" | "8.0_GT/s") {
+                let rule = "must be 2.5_GT/s, 5.0_GT/s or 8.0_GT/s";
+                return bad("pcie.speed", &pcie.speed, rule);
+            }
+            if !plain(&pcie.quad) {
+                return bad("pcie.quad", &pcie.quad, "must be letters, digits, '_'");
+            }
+        }
         Ok(set)
     }
 }
@@ -111,6 +138,20 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
     let names: Vec<_> = set.kernels.iter().map(|kernel| kernel.map.name()).collect();
     set_variable("kernels", &names.join(" "));
     let range = |range: Range| format!("{:#010x} {:#x}", range.base, range.size);
+    let stream = |wanted: &str| {
+        let stream = board.streams.iter().find(|stream| stream.name == wanted);
+        let rule = "what moves data needs a port";
+        let stream = stream.ok_or_else(|| bad(format!("stream {wanted}"), rule))?;
+        let coherent = u8::from(stream.coherent);
+        let (port, width, beats) = (stream.port, stream.width_bits, stream.burst_beats);
+        Ok(format!("{port} {width} {beats} {coherent}"))
+    };
+    if let Some(pcie) = &set.pcie {
+        set_variable("pcie.lanes", &pcie.lanes.to_string());
+        set_variable("pcie.speed", &pcie.speed);
+        set_variable("pcie.quad", &pcie.quad);
+        set_variable("pcie.port", &stream("pcie.axi")?);
+    }
     for kernel in &set.kernels {
         let (name, pl) = (kernel.map.name(), &board.pl);
         let (place, dma) = match kernel.map {
@@ -125,12 +166,7 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
         set_variable(&format!("{name}.dma"), &range(dma));
         for direction in ["mm2s", "s2mm"] {
             let wanted = format!("{name}.{direction}");
-            let stream = board.streams.iter().find(|stream| stream.name == wanted);
-            let rule = "a kernel's DMA needs a port for each direction";
-            let stream = stream.ok_or_else(|| bad(format!("stream {wanted}"), rule))?;
-            let coherent = u8::from(stream.coherent);
-            let (port, width, beats) = (stream.port, stream.width_bits, stream.burst_beats);
-            set_variable(&wanted, &format!("{port} {width} {beats} {coherent}"));
+            set_variable(&wanted, &stream(&wanted)?);
         }
     }
     Ok(text)

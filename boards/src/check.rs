@@ -54,6 +54,10 @@ impl Checker<'_> {
             good,
             "must be a part's name: letters, digits, '-'",
         )?;
+        let files = device.board_part.as_deref().unwrap_or_default();
+        let good = files.bytes().all(|c| plain(c) || matches!(c, b':' | b'.' | b'_'));
+        let rule = "must be letters, digits, ':', '.', '_', '-'";
+        self.value("device.board_part", files, good, rule)?;
         let clock = device.clock_mhz;
         let rule = "must be 50 to 500 MHz";
         self.value("device.clock_mhz", clock, (50..=500).contains(&clock), rule)?;

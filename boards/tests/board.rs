@@ -211,6 +211,12 @@ fn port_plans_that_memory_cannot_serve_are_refused_with_the_reason() {
         ("port = \"hpc0\"", "port = \"hp0\"", "stream pre.mm2s: coherent on hp0"),
         ("mb_s = 1200", "mb_s = 9000", "port hpc0: 9600 MB/s on it, it moves 9332"),
         ("name = \"pre.s2mm\"", "name = \"pre.mm2s\"", "stream pre.mm2s is there twice"),
+        (
+            "part0:1.4",
+            "part0:1.4} [exec",
+            "device.board_part = xilinx.com:kv260_som:part0:1.4} [exec",
+        ),
+        ("part = \"xck26", "part = \"xck26 ", "device.part = xck26 "),
         ("port = \"hpc0\"", "port = \"acp\"", "unknown variant `acp`"),
     ] {
         let message = kv260(from, to);

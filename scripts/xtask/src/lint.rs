@@ -1,13 +1,15 @@
 //! What is checked without running anything.
 
+use crate::apt;
 use crate::shell::{self, Runner};
 use anyhow::{Context, Result};
 
 const TYPOS: &str = "typos==1.52.0";
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
-/// Fetches the linters that are not part of the Rust toolchain.
+/// Fetches the linters that are not part of the Rust toolchain, and what tests run scripts with.
 pub fn ensure_tools(runner: &Runner) -> Result<()> {
+    apt::ensure(runner, &["tcl"], None)?;
     if !runner.root.join(".tandem/venv/bin/typos").exists() {
         runner.say(&format!("installing {TYPOS}"));
         shell::run(runner.python().args(["-m", "pip", "install", "--quiet", TYPOS]))?;

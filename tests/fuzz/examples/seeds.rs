@@ -17,6 +17,7 @@ fn main() {
     outputs();
     images();
     block();
+    bitstreams();
     save("simulator", "ok-pre", &pre_job());
 }
 
@@ -247,4 +248,24 @@ fn pre_job() -> Vec<u8> {
     memory(0x3018, p.frame_bytes() as u32 | 3 << 26);
     calls.extend([4, 10]);
     calls
+}
+
+/// The packets of an image, with few frames, in both forms.
+fn bitstreams() {
+    let mut words = vec![u32::MAX; 4];
+    words.extend([0x0000_00BB, 0x1122_0044, u32::MAX, 0xAA99_5566, 0x2000_0000]);
+    words.extend([0x3001_8001, 0x04A4_9093, 0x3000_4000, 0x5000_0003, 1, 2, 3]);
+    words.extend([0x3000_8001, 13, 0x2000_0000]);
+    let straight: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+    let reversed: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    save("bitstream", "ok-reversed.bin", &reversed);
+    save("bitstream", "no-cut-off.bin", &reversed[..reversed.len() - 12]);
+    let mut file = vec![0, 9, 0x0F, 0xF0, 0x0F, 0xF0, 0x0F, 0xF0, 0x0F, 0xF0, 0, 0, 1];
+    for (letter, text) in [(b'a', "top\0"), (b'b', "part\0"), (b'c', "date\0"), (b'd', "time\0")] {
+        file.extend([letter, 0, text.len() as u8]);
+        file.extend(text.bytes());
+    }
+    file.extend([b'e', 0, 0, 0, straight.len() as u8]);
+    file.extend(straight);
+    save("bitstream", "ok-header.bit", &file);
 }

@@ -5,6 +5,7 @@
 //! runs the seeds on any toolchain. See README.md.
 #![forbid(unsafe_code)]
 
+mod bitstreams;
 mod files;
 mod input;
 mod kernels;
@@ -13,6 +14,7 @@ mod outputs;
 mod simulator;
 mod wire;
 
+pub use bitstreams::{bitstream, manifest};
 pub use files::{board, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
@@ -24,7 +26,8 @@ pub use wire::{control, ingest, log_frames};
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 18] = [
+    ("bitstream", bitstream),
     ("board", board),
     ("control", control),
     ("fault_name", fault_name),
@@ -35,6 +38,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("link_messages", link_messages),
     ("log_frames", log_frames),
     ("log_ring", log_ring),
+    ("manifest", manifest),
     ("model", model),
     ("outputs", outputs),
     ("post_heads", post_heads),
