@@ -80,7 +80,8 @@ impl<C: Core> Lane<C> {
         if self.holding {
             return None;
         }
-        let job = self.due.filter(|_| self.kernel.can_go_on(&self.dma));
+        let ready = self.kernel.is_running() || self.kernel.can_go_on(&self.dma);
+        let job = self.due.filter(|_| ready);
         job.into_iter().chain(self.dma.next_event(now)).min()
     }
 
@@ -92,7 +93,10 @@ impl<C: Core> Lane<C> {
         }
         self.dma.advance(now, fabric);
         self.settle(now);
-        while self.kernel.can_go_on(&self.dma) && self.due.is_some_and(|due| due <= now) {
+        // A kernel that computes is asked once a look.
+        let mut ask = self.kernel.is_running();
+        while (ask || self.kernel.can_go_on(&self.dma)) && self.due.is_some_and(|due| due <= now) {
+            ask = false;
             let ended = self.turn(now, fabric, deck);
             if ended {
                 self.due = None;

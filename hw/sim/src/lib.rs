@@ -36,7 +36,7 @@ use ddr::Ddr;
 use fabric::Fabric;
 use fault::{Fault, FaultDeck, FaultLane};
 use gate::GateBlock;
-use kernels::{PostCore, PreCore};
+use kernels::{AnyCore, PostCore, PreCore};
 use lane::Lane;
 
 /// What a read of an address without a register gives.
@@ -85,12 +85,20 @@ impl SimMap {
     }
 }
 
+/// What computes behind the registers of the two kernels.
+pub struct Kernels {
+    /// The `pre` lane's.
+    pub pre: AnyCore,
+    /// The `post` lane's.
+    pub post: AnyCore,
+}
+
 /// The programmable logic and the memory of one board.
 pub struct Sim {
     map: SimMap,
     fabric: Fabric,
-    pre: Lane<PreCore>,
-    post: Lane<PostCore>,
+    pre: Lane<AnyCore>,
+    post: Lane<AnyCore>,
     gate: GateBlock,
     deck: FaultDeck,
     now: u64,
@@ -105,11 +113,17 @@ impl Sim {
 
     /// A board whose AXI DMAs were built with other parameters.
     pub fn with_dma(map: SimMap, ddr: Ddr, dma: DmaConfig) -> Self {
+        let kernels = Kernels { pre: Box::<PreCore>::default(), post: Box::<PostCore>::default() };
+        Self::with_kernels(map, ddr, dma, kernels)
+    }
+
+    /// A board with other kernels than the models.
+    pub fn with_kernels(map: SimMap, ddr: Ddr, dma: DmaConfig, kernels: Kernels) -> Self {
         Self {
             map,
             fabric: Fabric::new(ddr),
-            pre: Lane::new(FaultLane::Pre, dma, PreCore::default()),
-            post: Lane::new(FaultLane::Post, dma, PostCore::default()),
+            pre: Lane::new(FaultLane::Pre, dma, kernels.pre),
+            post: Lane::new(FaultLane::Post, dma, kernels.post),
             gate: GateBlock::new(),
             deck: FaultDeck::default(),
             now: 0,

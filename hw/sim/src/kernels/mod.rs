@@ -8,12 +8,14 @@ mod post;
 mod pre;
 mod work;
 
+use std::task::Poll;
+
 use tandem_regs::pre::{KERNEL_CTRL, offset};
 
 pub use gather::{Gather, Order};
 pub use post::PostCore;
 pub use pre::PreCore;
-pub use work::{Core, Identity, PARAMS, ParamFile, Status};
+pub use work::{AnyCore, Core, Identity, PARAMS, ParamFile, Status};
 
 use crate::axi_dma::{AxiDma, Channel, Pumped, Sink};
 use crate::fabric::{BusError, Fabric};
@@ -24,6 +26,7 @@ enum Stage {
     Idle,
     Refused,
     Input,
+    Running,
     Output { packet: usize, sent: usize, stuck: bool },
     Hung,
 }
@@ -76,6 +79,9 @@ impl<C: Core> Kernel<C> {
 
     fn clear(&mut self) {
         (self.start, self.job, self.done, self.ack, self.status) = (0, 0, 0, 0, 0);
+        if self.stage == Stage::Running {
+            self.core.abandon();
+        }
         self.stage = Stage::Idle;
     }
 
@@ -160,10 +166,15 @@ impl<C: Core> Kernel<C> {
         self.stage == Stage::Idle
     }
 
+    /// The kernel computes: it has to be asked whether it is done.
+    pub fn is_running(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     /// A turn would get somewhere.
     pub fn can_go_on(&self, dma: &AxiDma) -> bool {
         match self.stage {
-            Stage::Idle | Stage::Hung => false,
+            Stage::Idle | Stage::Running | Stage::Hung => false,
             Stage::Refused => true,
             Stage::Input => dma.mm2s.has_work(),
             Stage::Output { .. } => dma.s2mm.has_work(),
@@ -180,6 +191,9 @@ impl<C: Core> Kernel<C> {
     ) -> bool {
         if self.stage == Stage::Input {
             self.take_input(now, &mut dma.mm2s, fabric, faults);
+        }
+        if self.stage == Stage::Running {
+            self.go_on_running(faults);
         }
         if matches!(self.stage, Stage::Output { .. }) {
             self.give_output(now, &mut dma.s2mm, fabric, faults);
@@ -209,11 +223,19 @@ impl<C: Core> Kernel<C> {
             self.stage = Stage::Hung;
         } else if !self.core.input().complete() {
             self.finish(Status::ShortInput);
-        } else if let Err(status) = self.core.run() {
-            self.finish(status);
         } else {
-            let stuck = (faults.stuck_tlast)();
-            self.stage = Stage::Output { packet: 0, sent: 0, stuck };
+            self.stage = Stage::Running;
+        }
+    }
+
+    fn go_on_running(&mut self, faults: &mut KernelFaults<'_>) {
+        match self.core.run() {
+            Poll::Pending => {}
+            Poll::Ready(Err(status)) => self.finish(status),
+            Poll::Ready(Ok(())) => {
+                let stuck = (faults.stuck_tlast)();
+                self.stage = Stage::Output { packet: 0, sent: 0, stuck };
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! `post`: one packet of heads in, one packet of header and detections out.
 
 use std::ops::Range;
+use std::task::Poll;
 
 use tandem_model::post::{
     Head, HeadKind, MAX_HEADS, PostError, PostParams, PostScratch, postprocess,
@@ -121,15 +122,17 @@ impl Core for PostCore {
         &mut self.input
     }
 
-    fn run(&mut self) -> Result<(), Status> {
-        let params = self.params.as_ref().ok_or(Status::Refused)?;
+    fn run(&mut self) -> Poll<Result<(), Status>> {
+        let Some(params) = &self.params else { return Poll::Ready(Err(Status::Refused)) };
         let made = postprocess(params, self.input.bytes(), &mut self.result, &mut self.scratch);
-        let header = made.map_err(|error| match error {
-            PostError::TooManyCandidates => Status::TooManyCandidates,
-            PostError::Range(_) | PostError::Short { .. } => Status::Refused,
-        })?;
-        self.result_len = header.result_bytes();
-        Ok(())
+        Poll::Ready(match made {
+            Ok(header) => {
+                self.result_len = header.result_bytes();
+                Ok(())
+            }
+            Err(PostError::TooManyCandidates) => Err(Status::TooManyCandidates),
+            Err(PostError::Range(_) | PostError::Short { .. }) => Err(Status::Refused),
+        })
     }
 
     fn packet(&self, index: usize) -> Option<Range<usize>> {

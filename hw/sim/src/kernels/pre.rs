@@ -1,6 +1,7 @@
 //! `pre`: one packet of the crop's bytes in, the tensor's packets out.
 
 use std::ops::Range;
+use std::task::Poll;
 
 use tandem_model::pre::{
     Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize, Tables,
@@ -125,10 +126,11 @@ impl Core for PreCore {
         &mut self.input
     }
 
-    fn run(&mut self) -> Result<(), Status> {
-        let params = self.params.as_ref().ok_or(Status::Refused)?;
+    fn run(&mut self) -> Poll<Result<(), Status>> {
+        let Some(params) = &self.params else { return Poll::Ready(Err(Status::Refused)) };
         let tensor = &mut self.tensor[..params.tensor_bytes()];
-        preprocess(params, &Tables::NONE, self.input.bytes(), tensor).map_err(|_| Status::Refused)
+        let made = preprocess(params, &Tables::NONE, self.input.bytes(), tensor);
+        Poll::Ready(made.map_err(|_| Status::Refused))
     }
 
     fn packet(&self, index: usize) -> Option<Range<usize>> {

@@ -1,6 +1,7 @@
 //! What differs between kernels: parameters, and the function of the model that does the work.
 
 use std::ops::Range;
+use std::task::Poll;
 
 use super::Gather;
 
@@ -70,15 +71,48 @@ pub trait Core {
     fn configure(&mut self, params: &ParamFile) -> Result<(), Status>;
     /// The buffer that the input packet is gathered into.
     fn input(&mut self) -> &mut Gather;
-    /// The input is there: makes the output.
+    /// The input is there: makes the output. Called again while it is pending, about every 100
+    /// microseconds; what takes longer than that belongs in a thread, because a board's registers
+    /// answer nobody meanwhile.
     ///
-    /// # Errors
-    /// The status to report; there is no output then.
-    fn run(&mut self) -> Result<(), Status>;
+    /// An error is the status to report; there is no output then.
+    fn run(&mut self) -> Poll<Result<(), Status>>;
+    /// A run that is pending is over: CTRL holds the kernel in reset, or the logic is loaded anew.
+    fn abandon(&mut self) {}
     /// Place of output packet `index` in the output.
     fn packet(&self, index: usize) -> Option<Range<usize>>;
     /// The output.
     fn output(&self) -> &[u8];
+}
+
+/// A kernel chosen at run time.
+pub type AnyCore = Box<dyn Core + Send>;
+
+impl Core for AnyCore {
+    fn identity(&self) -> Identity {
+        (**self).identity()
+    }
+    fn param_mask(&self, at: u32) -> u32 {
+        (**self).param_mask(at)
+    }
+    fn configure(&mut self, params: &ParamFile) -> Result<(), Status> {
+        (**self).configure(params)
+    }
+    fn input(&mut self) -> &mut Gather {
+        (**self).input()
+    }
+    fn run(&mut self) -> Poll<Result<(), Status>> {
+        (**self).run()
+    }
+    fn abandon(&mut self) {
+        (**self).abandon();
+    }
+    fn packet(&self, index: usize) -> Option<Range<usize>> {
+        (**self).packet(index)
+    }
+    fn output(&self) -> &[u8] {
+        (**self).output()
+    }
 }
 
 /// A register of two 16-bit fields: the low one, the high one.
