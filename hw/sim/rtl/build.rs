@@ -13,6 +13,10 @@ fn main() -> Result<()> {
     let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").context("no manifest folder")?);
     let out = PathBuf::from(std::env::var_os("OUT_DIR").context("no folder to build in")?);
     let rtl = here.join("../../rtl").canonicalize().context("no hw/rtl")?;
+    if std::env::var_os("CARGO_FEATURE_VERILATE").is_none() {
+        println!("cargo:rerun-if-changed=build.rs");
+        return Ok(());
+    }
     let jobs = std::env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1);
     let only = std::env::var("TANDEM_RTL_ONLY").unwrap_or_default();
     let trace = std::env::var("TANDEM_RTL_TRACE").is_ok_and(|value| value == "1");

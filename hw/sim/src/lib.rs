@@ -93,6 +93,13 @@ pub struct Kernels {
     pub post: AnyCore,
 }
 
+impl Kernels {
+    /// The bit-exact models.
+    pub fn models() -> Self {
+        Self { pre: Box::<PreCore>::default(), post: Box::<PostCore>::default() }
+    }
+}
+
 /// The programmable logic and the memory of one board.
 pub struct Sim {
     map: SimMap,
@@ -113,8 +120,7 @@ impl Sim {
 
     /// A board whose AXI DMAs were built with other parameters.
     pub fn with_dma(map: SimMap, ddr: Ddr, dma: DmaConfig) -> Self {
-        let kernels = Kernels { pre: Box::<PreCore>::default(), post: Box::<PostCore>::default() };
-        Self::with_kernels(map, ddr, dma, kernels)
+        Self::with_kernels(map, ddr, dma, Kernels::models())
     }
 
     /// A board with other kernels than the models.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tandem_boards::BoardError;
 use tandem_engine::model::{Model, ModelRepository};
 use tandem_engine::{Engine, EngineError, EngineOptions, load_engine_with};
-use tandem_vboard::{Lockstep, Options as BoardOptions, VboardError, VirtualBoard};
+use tandem_vboard::{Lockstep, Options as BoardOptions, Pl, VboardError, VirtualBoard};
 use thiserror::Error;
 
 use crate::agent::{Agent, AgentConfig, StartError};
@@ -20,6 +20,9 @@ use crate::service::{Info, Service, policy};
 
 /// How long the firmware may take to join before the agent starts without it.
 pub const JOIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// When a Verilated kernel counts as hung, microseconds: the most that a description may say.
+const RTL_TIMEOUT_US: u32 = 10_000_000;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct Setup {
     pub agent: AgentConfig,
     /// How the virtual board's threads behave.
     pub spin: BoardOptions,
+    /// What computes in the virtual board's logic.
+    pub pl: Pl,
     /// One thread and virtual time: a board of this seed, whose run replays to the bit while
     /// requests come one after the other.
     pub deterministic: Option<u64>,
@@ -55,6 +60,9 @@ pub enum SetupError {
     /// The virtual board.
     #[error("{0}")]
     Vboard(#[from] VboardError),
+    /// Verilated kernels run on threads of their own, which virtual time cannot replay.
+    #[error("A deterministic board has the model in its logic: leave out --pl rtl or the seed")]
+    RtlInTurns,
     /// A folder that must be there.
     #[error("{what} {path} is not there; run scripts/setup, or name another one with {flag}")]
     Missing {
@@ -86,6 +94,7 @@ impl SetupError {
             SetupError::Board(_) => "board_invalid",
             SetupError::NotVirtual(_) => "board_unsupported",
             SetupError::Vboard(_) => "board_start",
+            SetupError::RtlInTurns => "option_conflict",
             SetupError::Missing { .. } => "folder_missing",
             SetupError::Recipe(error) => error.kind.code(),
             SetupError::Model(_) => "model_invalid",
@@ -100,6 +109,7 @@ impl SetupError {
             SetupError::Board(_) | SetupError::NotVirtual(_) | SetupError::Vboard(_) => {
                 "board".to_owned()
             }
+            SetupError::RtlInTurns => "pl".to_owned(),
             SetupError::Missing { path, .. } => path.display().to_string(),
             SetupError::Recipe(error) => ApiError::from(error.clone()).field,
             SetupError::Model(_) => "model".to_owned(),
@@ -135,6 +145,7 @@ impl Setup {
             engine: EngineOptions::default(),
             agent: AgentConfig::default(),
             spin: BoardOptions::default(),
+            pl: Pl::Model,
             deterministic: None,
         }
     }
@@ -149,12 +160,16 @@ impl Setup {
 
     /// The board's description.
     pub fn description(&self) -> Result<tandem_boards::Board, SetupError> {
-        let board = match &self.board {
+        let mut board = match &self.board {
             None => tandem_boards::Board::virtual_default(),
             Some(path) => tandem_boards::Board::load(path)?,
         };
         if board.name != "virtual" {
             return Err(SetupError::NotVirtual(board.name));
+        }
+        if self.pl != Pl::Model {
+            // Simulated clocks: a frame takes a fraction of a second.
+            board.firmware.kernel_timeout_us = RTL_TIMEOUT_US;
         }
         Ok(board)
     }
@@ -213,9 +228,10 @@ impl Setup {
         let (config, engines) = (self.agent.clone(), vec![engine]);
         let agent = match self.deterministic {
             None => {
-                let board = Arc::new(VirtualBoard::start(&board, self.spin)?);
+                let board = Arc::new(VirtualBoard::start_on(&board, self.spin, &self.pl)?);
                 Agent::start(board, config, start, engines)?
             }
+            Some(_) if self.pl != Pl::Model => return Err(SetupError::RtlInTurns),
             Some(seed) => {
                 let board = Arc::new(Lockstep::new(&board, seed)?);
                 Agent::start_in_turns(board, config, start, engines)?

@@ -45,6 +45,16 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// `--pl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlKind {
+    /// The bit-exact model
+    #[default]
+    Model,
+    /// Verilated kernels: a fraction of a second a frame; the gate and the DMA stay models
+    Rtl,
+}
+
 /// What `--target virtual` starts.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "With --target virtual")]
@@ -71,6 +81,12 @@ pub struct Local {
     /// a processor each
     #[arg(long, global = true, value_name = "US")]
     pub spin_us: Option<u32>,
+    /// What computes in the programmable logic: its bit-exact model, or its SystemVerilog, simulated
+    #[arg(long, global = true, value_enum, default_value_t = PlKind::Model)]
+    pub pl: PlKind,
+    /// Folder of the Verilated kernels; `.tandem/rtl` upward from here without it
+    #[arg(long, global = true, value_name = "DIR", env = "TANDEM_RTL")]
+    pub rtl: Option<PathBuf>,
     /// One thread and virtual time: the same seed and the same command are the same run, to the
     /// bit. Times in answers are the board's then, and no measurement
     #[arg(long, global = true, value_name = "SEED")]

@@ -19,6 +19,7 @@ mod threaded;
 
 pub use instance::End;
 pub use lockstep::Lockstep;
+pub use machine::Pl;
 pub use memory::{CoreMemory, DdrMemory};
 pub use platform::{VirtualBus, VirtualPlatform};
 pub use threaded::{Options, VirtualBoard};
@@ -31,6 +32,9 @@ pub enum VboardError {
     /// The memory could not be made.
     #[error("virtual board memory: {0}")]
     Memory(#[from] tandem_sim::ddr::DdrError),
+    /// The Verilated kernels.
+    #[error("virtual board kernels: {0}")]
+    Rtl(#[from] tandem_rtl::board::BoardError),
     /// A thread could not be started.
     #[error("virtual board thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -69,7 +69,7 @@ impl Lockstep {
     /// # Errors
     /// [`VboardError`].
     pub fn new(board: &tandem_boards::Board, seed: u64) -> Result<Self, VboardError> {
-        let machine = Arc::new(Machine::new(board, Clock::virtual_from_zero())?);
+        let machine = Arc::new(Machine::new(board, Clock::virtual_from_zero(), &crate::Pl::Model)?);
         // An odd multiplier spreads small seeds over all bits.
         let random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let core = Mutex::new(CoreSlot { instance: None, end: None, random });

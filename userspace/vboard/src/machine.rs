@@ -7,6 +7,7 @@ use crate::{
     life::{NEVER, Vitals},
     memory::DdrMemory,
 };
+use std::path::PathBuf;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU32, Ordering},
@@ -17,7 +18,18 @@ use tandem_link::{
     log::{self, LogReader},
     message::Nanos,
 };
-use tandem_sim::{Sim, SimMap, ddr::Ddr};
+use tandem_sim::{Kernels, Sim, SimMap, axi_dma::DmaConfig, ddr::Ddr};
+
+/// What computes in the programmable logic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pl {
+    /// The bit-exact model: as fast as it computes.
+    #[default]
+    Model,
+    /// The SystemVerilog of `pre` and `post`, Verilated, from the libraries in this folder: a fraction
+    /// of a second a frame. The gate and the DMA stay models.
+    Rtl(PathBuf),
+}
 
 /// What is there whether or not a core runs.
 pub(crate) struct Machine {
@@ -72,8 +84,12 @@ fn check_regions(board: &Board) -> Result<(), VboardError> {
 }
 
 impl Machine {
-    pub(crate) fn new(board: &Board, clock: Clock) -> Result<Self, VboardError> {
+    pub(crate) fn new(board: &Board, clock: Clock, pl: &Pl) -> Result<Self, VboardError> {
         check_regions(board)?;
+        let kernels = match pl {
+            Pl::Model => Kernels::models(),
+            Pl::Rtl(folder) => tandem_rtl::board::kernels(folder)?,
+        };
         let ddr = Ddr::create(board.ddr.base, board.ddr.size)?;
         let pl = &board.pl;
         let map = SimMap {
@@ -83,7 +99,7 @@ impl Machine {
             post: pl.post.base,
             gate: pl.gate.base,
         };
-        let mut sim = Sim::new(map, ddr.clone());
+        let mut sim = Sim::with_kernels(map, ddr.clone(), DmaConfig::default(), kernels);
         for region in [board.regions.link, board.regions.log] {
             // What no DMA may write: a wild S2MM must not reach the rings.
             sim.protect(region.base..region.base + region.size);

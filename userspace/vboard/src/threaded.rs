@@ -5,7 +5,7 @@ use crate::{
     clock::Clock,
     core::{Core, PlClock},
     instance::End,
-    machine::Machine,
+    machine::{Machine, Pl},
     memory::DdrMemory,
 };
 use std::{os::fd::BorrowedFd, sync::Arc};
@@ -48,7 +48,20 @@ impl VirtualBoard {
     /// # Errors
     /// [`VboardError`].
     pub fn start(board: &tandem_boards::Board, options: Options) -> Result<Self, VboardError> {
-        let machine = Arc::new(Machine::new(board, Clock::real())?);
+        Self::start_on(board, options, &Pl::Model)
+    }
+
+    /// As [`VirtualBoard::start`], with other kernels. Verilated ones take longer than
+    /// `firmware.kernel_timeout_us` of a description is made for: give it more.
+    ///
+    /// # Errors
+    /// [`VboardError`].
+    pub fn start_on(
+        board: &tandem_boards::Board,
+        options: Options,
+        pl: &Pl,
+    ) -> Result<Self, VboardError> {
+        let machine = Arc::new(Machine::new(board, Clock::real(), pl)?);
         let pl_clock = PlClock::start(Arc::clone(&machine))?;
         let core = Core::new(Arc::clone(&machine), Nanos::from(options.core_spin_us) * 1000);
         core.start()?;

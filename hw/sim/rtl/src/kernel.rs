@@ -1,5 +1,7 @@
 //! One model with a clock, and everything that sits on its ports.
 
+use std::path::Path;
+
 use crate::axil::{Access, Axil};
 use crate::model::{Model, Port};
 use crate::{BusError, Packet, Sink, Source, Stall};
@@ -41,7 +43,19 @@ impl Kernel {
     /// # Panics
     /// There is no such model, or it lacks `aclk` and `aresetn`.
     pub fn load(name: &str, seed: u64) -> Self {
-        let model = Model::load(name, seed);
+        Self::over(Model::load(name, seed))
+    }
+
+    /// As [`Kernel::load`], from a library that `verilate` built.
+    ///
+    /// # Panics
+    /// It is no library of that kind.
+    pub fn load_file(file: &Path, seed: u64) -> Self {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        Self::over(Model::load_file(&name, file, seed))
+    }
+
+    fn over(model: Model) -> Self {
         let (clk, resetn) = (model.port("aclk"), model.port("aresetn"));
         let axil = Axil::find(&model);
         Self {

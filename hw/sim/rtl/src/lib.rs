@@ -5,6 +5,7 @@
 //! interfaces are checked in every clock, and whoever breaks one is named in a panic.
 
 mod axil;
+pub mod board;
 mod kernel;
 mod model;
 mod rng;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libloading::Library;
 
@@ -76,9 +76,16 @@ impl Model {
     /// # Panics
     /// It is not in `models.toml`, or was left out by `TANDEM_RTL_ONLY`.
     pub fn load(name: &str, seed: u64) -> Self {
-        let file = file_of(name);
+        Self::load_file(name, &file_of(name), seed)
+    }
+
+    /// Loads a library that `verilate` built; `name` is what messages call it.
+    ///
+    /// # Panics
+    /// It is no library of that kind.
+    pub fn load_file(name: &str, file: &Path, seed: u64) -> Self {
         // SAFETY: the library is of our own making and its initialisers only set up C++ statics.
-        let library = unsafe { Library::new(&file) };
+        let library = unsafe { Library::new(file) };
         let library = library.unwrap_or_else(|error| panic!("model {name}: {error}"));
         let vcd = std::env::var("TANDEM_RTL_VCD").ok().and_then(|path| CString::new(path).ok());
         // SAFETY: the symbols are shim.cpp's, with these types; the library outlives every call

@@ -46,6 +46,11 @@ impl Gather {
         (self.expected, self.size, self.order, self.received) = (expected, size, order, 0);
     }
 
+    /// Bytes of the packet that is to come.
+    pub fn expected(&self) -> usize {
+        self.expected
+    }
+
     /// The packet had exactly the expected length.
     pub fn complete(&self) -> bool {
         self.received == self.expected

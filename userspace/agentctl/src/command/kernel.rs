@@ -77,7 +77,7 @@ fn on_board(cli: &Cli, spec: &KernelSpec, input: &[u8]) -> anyhow::Result<Vec<u8
     }
     let setup = setup(cli)?;
     let board = setup.description().map_err(ApiError::from)?;
-    let board = VirtualBoard::start(&board, Options::default())?;
+    let board = VirtualBoard::start_on(&board, Options::default(), &setup.pl)?;
     Ok(run_on_board(&board, spec, input)?)
 }
 

@@ -9,7 +9,7 @@ mod status;
 mod tensor;
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -18,9 +18,10 @@ use tandem_agent::api::ApiError;
 use tandem_agent::control::{ImageRequest, KernelSpec};
 use tandem_agent::service::Service;
 use tandem_agent::setup::{JOIN_WITHIN, Setup};
+use tandem_vboard::Pl;
 
 use crate::EXIT_OK;
-use crate::cli::{Cli, Command, Local, Recipe};
+use crate::cli::{Cli, Command, Local, PlKind, Recipe};
 use crate::client::Client;
 use crate::output::Output;
 use crate::transport::{InProcess, Target, Transport, Unix};
@@ -149,6 +150,11 @@ impl Session {
     }
 }
 
+/// Where `cargo xtask rtl-models` puts the kernels.
+const RTL: &str = ".tandem/rtl";
+/// Deadline of images on simulated logic, ns: its clocks are slow, the job is the same.
+const RTL_DEADLINE: u64 = 60_000_000_000;
+
 /// What `--target virtual` starts.
 ///
 /// # Errors
@@ -168,6 +174,12 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     }
     if let Some(recipe) = &cli.recipe {
         setup.recipe.clone_from(recipe);
+    }
+    if cli.local.pl == PlKind::Rtl {
+        let near = || here.ancestors().map(|folder| folder.join(RTL)).find(|path| path.is_dir());
+        let folder = cli.local.rtl.clone().or_else(near);
+        setup.pl = Pl::Rtl(folder.unwrap_or_else(|| PathBuf::from(RTL)));
+        setup.agent.deadline = RTL_DEADLINE;
     }
     if let Some(ms) = default_deadline_ms {
         setup.agent.deadline = u64::from(*ms) * 1_000_000;
