@@ -5,7 +5,8 @@
 // clock for each output, and one for a group without any. Latency three clocks.
 // Handshake: valid/ready, all stages move together; `place_*` are the positions of `pre_steps`.
 module pre_across #(
-    parameter int unsigned PPC = 4
+    parameter int unsigned PPC = 4,
+    parameter bit SPLIT = 1'b0  // groups may have fewer pixels anywhere
 ) (
     input logic clk,
     input logic rst,
@@ -23,10 +24,10 @@ module pre_across #(
 
     output logic o_valid,
     input logic o_ready,
-    output logic [2:0][18:0] o_sums,
-    output logic o_last
+    output logic [2:0][18:0] o_sums
 );
   localparam int unsigned IW = $clog2(PPC + 2);
+  localparam int unsigned LW = PPC > 1 ? $clog2(PPC) : 1;
 
   logic enable;
   assign enable = !o_valid || o_ready;
@@ -35,10 +36,12 @@ module pre_across #(
   logic [2:0][7:0] prior;  // the pixel left of it
   logic row_done;  // no output of this row is left
 
+  logic [LW-1:0] last_lane;
   logic [13:0] past;  // first column behind the group
   logic [13:0] end0, end1;
   logic inside0, inside1, emit, release_group;
 
+  assign last_lane = LW'(i_count - 1'b1);
   assign past = base + 14'(i_count);
   assign end0 = place[0][24:11] + 14'(place[0][10:0] != 11'd0);
   assign end1 = place[1][24:11] + 14'(place[1][10:0] != 11'd0);
@@ -53,8 +56,8 @@ module pre_across #(
   always_ff @(posedge clk) begin
     if (release_group) begin
       base <= i_eol ? '0 : past;
-      // Only the last group of a row is not full, and nothing looks back over a row's end.
-      prior <= i_pixels[PPC-1];
+      // Else only the last group of a row is not full, and nothing looks back over a row's end.
+      prior <= SPLIT ? i_pixels[last_lane] : i_pixels[PPC-1];
       row_done <= !i_eol && (row_done || (inside0 && place_last[0]));
     end else if (emit && place_last[0]) begin
       row_done <= 1'b1;
@@ -72,7 +75,7 @@ module pre_across #(
   assign index = IW'(place[0][24:11] - base + 14'd1);
   assign index_next = index + 1'b1;
 
-  logic [2:0] valid, last;
+  logic [2:0] valid;
   logic [2:0][7:0] left, right, left1;
   logic [10:0] weight;
   // Modulo 2^19: the sum is 0 to 255 * 2048.
@@ -80,7 +83,6 @@ module pre_across #(
   always_ff @(posedge clk) begin
     if (enable) begin
       valid <= {valid[1:0], emit};
-      last <= {last[1:0], place_last[0]};
       left <= around[index];
       right <= around[index_next];
       weight <= place[0][10:0];
@@ -94,5 +96,4 @@ module pre_across #(
     if (rst) valid <= '0;
   end
   assign o_valid = valid[2];
-  assign o_last = last[2];
 endmodule

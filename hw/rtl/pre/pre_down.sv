@@ -5,6 +5,7 @@
 // rows between the same two rows are passes that only read. The plan has for each output row the
 // new rows before it and the weight of the newest. Throughput: one column a clock, five clocks
 // between passes (the columns of a pass are written before the next reads them). Latency four.
+// The two rows are the caller's memory, which reads in one clock.
 module pre_down #(
     parameter int unsigned MAX_SIDE = 8192
 ) (
@@ -24,7 +25,14 @@ module pre_down #(
     output logic o_valid,
     input logic o_ready,
     output logic [2:0][7:0] o_pixel,
-    output logic o_last
+    output logic o_last,
+
+    output logic read,
+    output logic [$clog2(MAX_SIDE)-1:0] read_at,
+    input logic [1:0][2:0][18:0] read_rows,
+    output logic [1:0] write,  // one bit a row
+    output logic [$clog2(MAX_SIDE)-1:0] write_at,
+    output logic [2:0][18:0] write_row
 );
   localparam int unsigned AW = $clog2(MAX_SIDE);
 
@@ -74,7 +82,6 @@ module pre_down #(
   end
 
   // Column by column: read, choose, multiply, add.
-  logic [1:0][56:0] read_rows;
   logic [2:0][18:0] sums1, old1, new1, upper, lower, upper2;
   logic [AW-1:0] column1;
   logic [3:0] lasts;
@@ -112,18 +119,11 @@ module pre_down #(
   assign o_valid = valid[3];
   assign o_last = lasts[3];
 
-  for (genvar m = 0; m < 2; m++) begin : g_memory
-    pre_ram #(
-        .WIDTH(57),
-        .DEPTH(MAX_SIDE)
-    ) i_row (
-        .clk,
-        .write(enable && valid[0] && fresh && newest != 1'(m)),
-        .write_at(column1),
-        .write_data(sums1),
-        .read(step),
-        .read_at(column),
-        .read_data(read_rows[m])
-    );
+  assign read = step;
+  assign read_at = column;
+  assign write_at = column1;
+  assign write_row = sums1;
+  for (genvar m = 0; m < 2; m++) begin : g_write
+    assign write[m] = enable && valid[0] && fresh && newest != 1'(m);
   end
 endmodule

@@ -30,6 +30,9 @@ module pre_resize
     output logic [2:0][7:0] o_pixel,
     output logic o_last
 );
+  localparam int unsigned AW = $clog2(MAX_SIDE);
+  localparam int unsigned MW = FEATURES[F_AREA] ? 60 : 57;
+
   // Positions: of taps, clamped to the crop, or of the far edges of spans.
   function automatic logic signed [47:0] first_of(logic [45:0] step, logic area);
     logic signed [47:0] less_one;
@@ -132,43 +135,160 @@ module pre_resize
       .o_ready(g_ready)
   );
 
-  logic a_valid, a_ready, a_last;
+  // Bilinear and area take turns by job: they share positions, plan and memory.
+  logic bi, ar;
+  assign ar = FEATURES[F_AREA] && job.area;
+  assign bi = !ar;
+
+  logic a_valid, a_ready, a_take, a_group;
   logic [2:0][18:0] a_sums;
   pre_across #(
-      .PPC(PPC)
+      .PPC(PPC),
+      .SPLIT(FEATURES[F_KERNEL3])
   ) i_across (
       .clk,
       .rst,
       .place_valid(x_valid),
       .place(x_place),
       .place_last(x_last),
-      .place_take(x_take),
-      .i_valid(g_valid),
-      .i_ready(g_ready),
+      .place_take(a_take),
+      .i_valid(g_valid && bi),
+      .i_ready(a_group),
       .i_pixels,
       .i_count,
       .i_eol,
       .o_valid(a_valid),
       .o_ready(a_ready),
-      .o_sums(a_sums),
-      .o_last(a_last)
+      .o_sums(a_sums)
   );
+
+  // Two rows of Q11 pixels, or one of sums.
+  logic read;
+  logic [1:0] write;
+  logic [AW-1:0] read_at, write_at;
+  logic [1:0][MW-1:0] read_data, write_data;
+  for (genvar m = 0; m < 2; m++) begin : g_memory
+    pre_ram #(
+        .WIDTH(MW),
+        .DEPTH(MAX_SIDE)
+    ) i_rows (
+        .clk,
+        .write(write[m]),
+        .write_at,
+        .write_data(write_data[m]),
+        .read,
+        .read_at,
+        .read_data(read_data[m])
+    );
+  end
+
+  logic d_take, d_valid, d_last, d_read;
+  logic [1:0] d_write;
+  logic [AW-1:0] d_read_at, d_write_at;
+  logic [2:0][7:0] d_pixel;
+  logic [2:0][18:0] d_row;
   pre_down #(
       .MAX_SIDE(MAX_SIDE)
   ) i_down (
       .clk,
       .rst,
       .columns(job.cont_w),
-      .plan_valid,
-      .plan_take,
+      .plan_valid(plan_valid && bi),
+      .plan_take(d_take),
       .plan_fresh(plan[12:11]),
       .plan_weight(plan[10:0]),
       .i_valid(a_valid),
       .i_ready(a_ready),
       .i_sums(a_sums),
-      .o_valid,
-      .o_ready,
-      .o_pixel,
-      .o_last
+      .o_valid(d_valid),
+      .o_ready(o_ready),
+      .o_pixel(d_pixel),
+      .o_last(d_last),
+      .read(d_read),
+      .read_at(d_read_at),
+      .read_rows({read_data[1][56:0], read_data[0][56:0]}),
+      .write(d_write),
+      .write_at(d_write_at),
+      .write_row(d_row)
   );
+
+  if (FEATURES[F_AREA]) begin : g_area
+    logic m_valid, m_ready, m_take, m_group, e_take, e_valid, e_last, e_read, e_write;
+    logic [2:0][15:0] means;
+    logic [AW-1:0] e_read_at, e_write_at;
+    logic [2:0][7:0] e_pixel;
+    logic [2:0][39:0] e_sums;
+    pre_across_area #(
+        .PPC(PPC)
+    ) i_across (
+        .clk,
+        .rst,
+        .shortest(job.step_x[45:21]),
+        .inverse(inverse[1:0]),
+        .place_valid(x_valid),
+        .place(x_place),
+        .place_last(x_last),
+        .place_take(m_take),
+        .i_valid(g_valid && ar),
+        .i_ready(m_group),
+        .i_pixels,
+        .i_count,
+        .i_eol,
+        .o_valid(m_valid),
+        .o_ready(m_ready),
+        .o_means(means)
+    );
+    pre_down_area #(
+        .MAX_SIDE(MAX_SIDE)
+    ) i_down (
+        .clk,
+        .rst,
+        .columns(job.cont_w),
+        .inverse(inverse[3:2]),
+        .plan_valid(plan_valid && ar),
+        .plan_take(e_take),
+        .plan_ends(plan[25]),
+        .plan_longer(plan[24]),
+        .plan_part(plan[23:12]),
+        .plan_rest(plan[11:0]),
+        .i_valid(m_valid),
+        .i_ready(m_ready),
+        .i_means(means),
+        .o_valid(e_valid),
+        .o_ready(o_ready),
+        .o_pixel(e_pixel),
+        .o_last(e_last),
+        .read(e_read),
+        .read_at(e_read_at),
+        .read_sums({read_data[1], read_data[0]}),
+        .write(e_write),
+        .write_at(e_write_at),
+        .write_sums(e_sums)
+    );
+    assign x_take = ar ? m_take : a_take;
+    assign g_ready = ar ? m_group : a_group;
+    assign plan_take = ar ? e_take : d_take;
+    assign o_valid = ar ? e_valid : d_valid;
+    assign o_pixel = ar ? e_pixel : d_pixel;
+    assign o_last = ar ? e_last : d_last;
+    assign read = ar ? e_read : d_read;
+    assign read_at = ar ? e_read_at : d_read_at;
+    assign write = ar ? {2{e_write}} : d_write;
+    assign write_at = ar ? e_write_at : d_write_at;
+    assign write_data = ar ? e_sums : {MW'(d_row), MW'(d_row)};
+  end else begin : g_no_area
+    logic unused_area;
+    assign unused_area = ^{inverse, plan[25:13]};
+    assign x_take = a_take;
+    assign g_ready = a_group;
+    assign plan_take = d_take;
+    assign o_valid = d_valid;
+    assign o_pixel = d_pixel;
+    assign o_last = d_last;
+    assign read = d_read;
+    assign read_at = d_read_at;
+    assign write = d_write;
+    assign write_at = d_write_at;
+    assign write_data = {d_row, d_row};
+  end
 endmodule

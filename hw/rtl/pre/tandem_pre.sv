@@ -251,6 +251,32 @@ module tandem_pre
       .o_eol(c_eol)
   );
 
+  logic y_valid, y_ready, y_eol;
+  logic [PPC-1:0][2:0][7:0] y_pixels;
+  logic [NW-1:0] y_count;
+  if (FEATURES[F_GREY]) begin : g_grey
+    pre_grey #(
+        .LANES(PPC)
+    ) i_grey (
+        .clk(aclk),
+        .rst(clear),
+        .grey(job.grey),
+        .i_valid(c_valid),
+        .i_ready(c_ready),
+        .i_pixels(c_pixels),
+        .i_count(c_count),
+        .i_eol(c_eol),
+        .o_valid(y_valid),
+        .o_ready(y_ready),
+        .o_pixels(y_pixels),
+        .o_count(y_count),
+        .o_eol(y_eol)
+    );
+  end else begin : g_no_grey
+    assign {y_valid, y_pixels, y_count, y_eol} = {c_valid, c_pixels, c_count, c_eol};
+    assign c_ready = y_ready;
+  end
+
   logic r_valid, r_ready, r_last;
   logic [2:0][7:0] r_pixel;
   pre_resize #(
@@ -266,11 +292,11 @@ module tandem_pre
       .need_valid,
       .need,
       .need_take,
-      .i_valid(c_valid),
-      .i_ready(c_ready),
-      .i_pixels(c_pixels),
-      .i_count(c_count),
-      .i_eol(c_eol),
+      .i_valid(y_valid),
+      .i_ready(y_ready),
+      .i_pixels(y_pixels),
+      .i_count(y_count),
+      .i_eol(y_eol),
       .o_valid(r_valid),
       .o_ready(r_ready),
       .o_pixel(r_pixel),

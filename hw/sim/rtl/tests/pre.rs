@@ -7,7 +7,7 @@ mod pre_bench;
 use pre_bench::cases::{Fate, bytes, params, spoil};
 use pre_bench::cover::Cover;
 use pre_bench::{Bench, Build, OK, REFUSED, SHORT, streamed, wanted};
-use tandem_model::pre::{PixelFormat, PreParams};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Resize};
 use tandem_regs::pre::offset;
 use tandem_rtl::{Rng, Stall};
 
@@ -145,7 +145,7 @@ fn random_jobs(build: Build, cases: u64) -> Cover {
         if done >= cases {
             break;
         }
-        let mut rng = Rng::new(seed);
+        let mut rng = Rng::new(seed << 8 | build.ppc);
         let mut bench = Bench::new(build, seed);
         bench.kernel.stall_axil(Stall::any(seed));
         for n in 0..rng.range(1, 8).min(cases - done) {
@@ -165,4 +165,48 @@ fn random_jobs_equal_the_model() {
     }
     let empty = all.print("jobs of tandem_pre");
     assert!(cases < 200 || empty.is_empty(), "nothing came by {empty:?}");
+}
+
+/// Clocks from START to the interrupt for a whole frame, nobody stalling, and the limit: the input's
+/// bytes at S_BYTES a clock or its pixels at PPC a clock, whichever takes longer.
+fn clocks(build: Build, p: &PreParams) -> (u64, u64) {
+    let mut bench = Bench::new(build, 1);
+    let crop = Rng::new(7).bytes(p.frame_bytes());
+    bench.write(p);
+    bench.kernel.push(bench.source, &streamed(p, &crop));
+    let from = bench.kernel.clocks();
+    let number = bench.start();
+    let irq = bench.kernel.port("irq");
+    bench.kernel.run_until(8_000_000, "interrupt", |k| k.get_port(irq) == 1);
+    let took = bench.kernel.clocks() - from;
+    assert_eq!(bench.finish(number, 10), OK);
+    assert!(bench.kernel.take(bench.sink) == wanted(p, &crop), "{}: {p:?}", build.name);
+    let pixels = u64::from(p.crop.w) * u64::from(p.crop.h);
+    let limit = (p.frame_bytes() as u64).div_ceil(build.s_bytes).max(pixels.div_ceil(build.ppc));
+    (took, limit)
+}
+
+#[test]
+fn frames_come_at_the_speed_of_their_input() {
+    println!("| build | frame | clocks | limit | efficiency | at an assumed 300 MHz |");
+    for build in BUILDS {
+        for (format, width, height, side) in [
+            (PixelFormat::Nv12, 1920, 1080, 416),
+            (PixelFormat::Nv12, 2448, 2048, 640),
+            (PixelFormat::Rgb8, 1920, 1080, 416),
+        ] {
+            let frame = Frame::packed(format, width, height);
+            let p = PreParams::letterbox(frame, frame.full(), side, side, [114; 3], Layout::Planar)
+                .expect("in range")
+                .with_resize(Resize::Bilinear);
+            let (took, limit) = clocks(build, &p);
+            let efficiency = limit as f64 / took as f64;
+            println!(
+                "| {} | {format:?} {width}x{height} to {side} | {took} | {limit} | {efficiency:.3} | {:.3} ms |",
+                build.name,
+                took as f64 / 300e3
+            );
+            assert!(format != PixelFormat::Nv12 || efficiency >= 0.97, "{}", build.name);
+        }
+    }
 }
