@@ -96,6 +96,7 @@ def package(block, note: str) -> str:
 def module(block, note: str) -> str:
     name = f"tandem_regs_{block.name}"
     external = [reg for reg in block.registers if reg.external]
+    caps = [reg for reg in block.registers if reg.name == "CAPS"]
     out = [
         f"// {note}",
         f"// {block.title}: the registers behind AXI4-Lite.",
@@ -107,7 +108,8 @@ def module(block, note: str) -> str:
         "",
         f"module {name}",
         f"{INDENT}import {name}_pkg::*;",
-        "(",
+        # A build with less in it says so.
+        f"#(\n{INDENT * 2}parameter logic [31:0] CAPS = 32'h{constant(caps[0]):08x}\n) (" if caps else "(",
         f"{INDENT * 2}input logic aclk,",
         f"{INDENT * 2}input logic aresetn,",
     ]
@@ -120,6 +122,10 @@ def module(block, note: str) -> str:
     out += BUS.format(wdata="" if external else f"{INDENT}logic [31:0] wdata;\n").rstrip("\n").split("\n")
     out += writing(block) + strobes(external) + reading(block)
     return "\n".join(out + [f"endmodule : {name}", ""])
+
+
+def constant(reg) -> int:
+    return sum((field.reset or 0) << field.low for field in reg.fields)
 
 
 def writing(block) -> list[str]:
@@ -167,16 +173,18 @@ def reading(block) -> list[str]:
     pad = INDENT
     out = ["", f"{pad}always_comb begin", f"{pad * 2}rword = '0;", f"{pad * 2}case (raddr)"]
     for reg in block.registers:
-        lines, constant = [], 0
+        lines, fixed = [], 0
         for f in reg.fields:
             if (reg.name, f.name) in place:
                 lines.append(f"{bits('rword', f)} = {place[reg.name, f.name]};")
             elif f.name == "HASH":
                 lines.append("rword = MAP_HASH;")
             else:
-                constant |= (f.reset or 0) << f.low
-        if constant:
-            lines.insert(0, f"rword = 32'h{constant:08x};")
+                fixed |= (f.reset or 0) << f.low
+        if reg.name == "CAPS":
+            lines.insert(0, "rword = CAPS;")
+        elif fixed:
+            lines.insert(0, f"rword = 32'h{fixed:08x};")
         label = f"{pad * 3}OFFSET_{reg.name}:"
         if len(lines) == 1:
             out.append(f"{label} {lines[0]}")

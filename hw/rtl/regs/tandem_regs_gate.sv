@@ -8,7 +8,9 @@
 
 module tandem_regs_gate
   import tandem_regs_gate_pkg::*;
-(
+#(
+    parameter logic [31:0] CAPS = 32'h00000020
+) (
     input logic aclk,
     input logic aresetn,
     input logic [11:0] s_axil_awaddr,
@@ -111,7 +113,7 @@ module tandem_regs_gate
     case (raddr)
       OFFSET_ID: rword = 32'h30544147;
       OFFSET_VERSION: rword = 32'h00010000;
-      OFFSET_CAPS: rword = 32'h00000020;
+      OFFSET_CAPS: rword = CAPS;
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_EPOCH: rword = d.epoch;
       OFFSET_TRIG_COUNT: rword = d.trig_count;

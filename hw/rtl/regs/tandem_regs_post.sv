@@ -8,7 +8,9 @@
 
 module tandem_regs_post
   import tandem_regs_post_pkg::*;
-(
+#(
+    parameter logic [31:0] CAPS = 32'h1000343f
+) (
     input logic aclk,
     input logic aresetn,
     input logic [11:0] s_axil_awaddr,
@@ -258,7 +260,7 @@ module tandem_regs_post
     case (raddr)
       OFFSET_ID: rword = 32'h30534f50;
       OFFSET_VERSION: rword = 32'h00010000;
-      OFFSET_CAPS: rword = 32'h1000343f;
+      OFFSET_CAPS: rword = CAPS;
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_START: rword = q.start_count;
       OFFSET_DONE: rword = d.done_count;

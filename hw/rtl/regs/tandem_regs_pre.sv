@@ -8,7 +8,9 @@
 
 module tandem_regs_pre
   import tandem_regs_pre_pkg::*;
-(
+#(
+    parameter logic [31:0] CAPS = 32'h20007f3f
+) (
     input logic aclk,
     input logic aresetn,
     input logic [11:0] s_axil_awaddr,
@@ -214,7 +216,7 @@ module tandem_regs_pre
     case (raddr)
       OFFSET_ID: rword = 32'h30455250;
       OFFSET_VERSION: rword = 32'h00010000;
-      OFFSET_CAPS: rword = 32'h20007f3f;
+      OFFSET_CAPS: rword = CAPS;
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_START: rword = q.start_count;
       OFFSET_DONE: rword = d.done_count;

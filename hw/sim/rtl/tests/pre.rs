@@ -1,0 +1,212 @@
+//! `tandem_pre` against the model: random jobs, sizes and stalls, refusals, wrong lengths, resets.
+//!
+//! `TANDEM_RTL_CASES` is the number of jobs of each build, `TANDEM_RTL_SEED` the first seed.
+
+mod pre_bench;
+
+use pre_bench::cases::{Fate, bytes, params, spoil};
+use pre_bench::cover::Cover;
+use pre_bench::{Bench, Build, OK, REFUSED, SHORT, streamed, wanted};
+use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Resize};
+use tandem_regs::pre::offset;
+use tandem_rtl::{Rng, Stall};
+
+const BUILDS: [Build; 3] = [
+    Build { name: "pre_ppc1", ppc: 1, s_bytes: 2, m_bytes: 4, max_side: 8192, band_pixels: 8192 },
+    Build { name: "pre_ppc2", ppc: 2, s_bytes: 8, m_bytes: 4, max_side: 8192, band_pixels: 8192 },
+    Build { name: "pre_ppc4", ppc: 4, s_bytes: 8, m_bytes: 8, max_side: 8192, band_pixels: 8192 },
+];
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
+}
+
+/// Formats that CAPS says are built in.
+fn formats(caps: u32) -> Vec<PixelFormat> {
+    let bit = |format: PixelFormat| match format {
+        PixelFormat::Rgb8 | PixelFormat::Nv12 | PixelFormat::Mono8 | PixelFormat::Yuyv => format as u32,
+        deep if deep.sample_bytes() == 2 => 5,
+        _ => 4,
+    };
+    PixelFormat::ALL.into_iter().filter(|f| caps >> bit(*f) & 1 != 0).collect()
+}
+
+fn fate(rng: &mut Rng, p: &mut PreParams) -> Fate {
+    match rng.below(20) {
+        0 | 1 => Fate::Field(spoil(rng, p)),
+        2 => {
+            let (at, value) = rng.pick(&[
+                (offset::FORMAT, 4),
+                (offset::FORMAT, 15),
+                (offset::FORMAT, 28),
+                (offset::FORMAT, 0x2_02_01),
+                (offset::OUTPUT, 3),
+                (offset::OUTPUT, 0x0200),
+                (offset::OUTPUT, 0x02_0000),
+                (offset::OUTPUT, 0xff_0000),
+            ]);
+            Fate::Raw(at, value)
+        }
+        3 => Fate::Short(0),
+        4 => Fate::Long(rng.pick(&[1, 3, 40])),
+        5 => Fate::Reset(rng.range(1, 3000)),
+        _ => Fate::Plain,
+    }
+}
+
+/// Clocks that a job may take at most, whatever the stalls.
+fn patience(p: &PreParams) -> u64 {
+    let (input, output) = (p.frame_bytes() as u64, p.tensor_bytes() as u64);
+    let passes = u64::from(p.content.w) * u64::from(p.content.h);
+    20_000 + 40 * (input + output + 4 * passes)
+}
+
+/// One job; false after a reset.
+fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
+    let formats = formats(bench.caps);
+    let mut p = params(rng, &formats, bench.caps);
+    let mut fate = fate(rng, &mut p);
+    let takes = bench.takes(&p) && !matches!(fate, Fate::Raw(..));
+    bench.kernel.stall_source(bench.source, Stall::any(rng.next_u64()));
+    bench.kernel.stall_sink(bench.sink, Stall::any(rng.next_u64()));
+    bench.write(&p);
+    if let Fate::Raw(at, value) = fate {
+        bench.kernel.write32(at, value);
+    }
+    let number = bench.start();
+    if !takes {
+        let status = bench.finish(number, 2000);
+        assert_eq!(status, REFUSED, "{context}: {p:?} {fate:?}");
+        cover.job(&bench.build, &p, fate, status);
+        return;
+    }
+    let small = pre_bench::on_stream(&p);
+    let crop = bytes(rng, small.frame_bytes());
+    let wanted = wanted(&p, &crop);
+    let mut stream = streamed(&p, &crop);
+    match &mut fate {
+        Fate::Short(count) => {
+            *count = rng.range(1, stream.len() as u64) as usize;
+            if rng.chance(300) {
+                *count = (*count).min(bench.build.s_bytes as usize);
+            }
+            if *count == stream.len() {
+                fate = Fate::Plain;
+            } else {
+                stream.truncate(*count);
+            }
+        }
+        Fate::Long(count) => stream.extend(rng.bytes(*count)),
+        _ => {}
+    }
+    // Data may be there before the job is; the parameters of the next job while it runs.
+    bench.kernel.push(bench.source, &stream);
+    if rng.chance(300) {
+        let next = params(rng, &formats, bench.caps);
+        bench.write(&next);
+        cover.bin("parameters written while a job runs", true);
+    }
+    if let Fate::Reset(clocks) = fate {
+        let irq = bench.kernel.port("irq");
+        let from = bench.kernel.clocks();
+        while bench.kernel.get_port(irq) == 0 && bench.kernel.clocks() - from < clocks {
+            bench.kernel.clock();
+        }
+        cover.bin("reset in the middle", bench.kernel.get_port(irq) == 0);
+        bench.reset();
+        return;
+    }
+    let status = bench.finish(number, patience(&small));
+    let got = bench.kernel.take(bench.sink);
+    assert!(bench.kernel.source_of(bench.source).is_empty(), "{context}: input left {p:?} {fate:?}");
+    let right = if matches!(fate, Fate::Short(_) | Fate::Long(_)) { SHORT } else { OK };
+    assert_eq!(status, right, "{context}: {p:?} {fate:?}");
+    if status == OK {
+        assert_eq!(got.len(), wanted.len(), "{context}: packets {p:?}");
+    } else {
+        cover.bin("wrong length: packets were out", !got.is_empty());
+        cover.bin("wrong length: no packet was out", got.is_empty());
+    }
+    for (number, (got_one, wanted)) in got.iter().zip(&wanted).enumerate() {
+        assert_eq!(got_one.len(), wanted.len(), "{context}: packet {number} {p:?} {fate:?}");
+        // The packet that was cut short is filled up with anything.
+        if status == OK || number + 1 < got.len() {
+            let at = (0..wanted.len()).find(|i| got_one[*i] != wanted[*i]);
+            assert_eq!(at.map(|i| (i, got_one[i], wanted[i])), None, "{context}: packet {number} {p:?} {fate:?}");
+        }
+    }
+    cover.job(&bench.build, &p, fate, status);
+}
+
+fn random_jobs(build: Build, cases: u64) -> Cover {
+    let (mut cover, first) = (Cover::default(), number("TANDEM_RTL_SEED", 0));
+    let mut done = 0;
+    for seed in first.. {
+        if done >= cases {
+            break;
+        }
+        let mut rng = Rng::new(seed << 8 | build.ppc);
+        let mut bench = Bench::new(build, seed);
+        bench.kernel.stall_axil(Stall::any(seed));
+        for n in 0..rng.range(1, 8).min(cases - done) {
+            job(&mut bench, &mut rng, &mut cover, &format!("{} seed {seed} job {n}", build.name));
+            done += 1;
+        }
+    }
+    cover
+}
+
+#[test]
+fn random_jobs_equal_the_model() {
+    let cases = number("TANDEM_RTL_CASES", 200);
+    let mut all = Cover::default();
+    for build in BUILDS {
+        all.merge(&random_jobs(build, cases));
+    }
+    let empty = all.print("jobs of tandem_pre");
+    assert!(cases < 200 || empty.is_empty(), "nothing came by {empty:?}");
+}
+
+/// Clocks from START to the interrupt for a whole frame, nobody stalling, and the limit: the input's
+/// bytes at S_BYTES a clock or its pixels at PPC a clock, whichever takes longer.
+fn clocks(build: Build, p: &PreParams) -> (u64, u64) {
+    let mut bench = Bench::new(build, 1);
+    let crop = Rng::new(7).bytes(p.frame_bytes());
+    bench.write(p);
+    bench.kernel.push(bench.source, &streamed(p, &crop));
+    let from = bench.kernel.clocks();
+    let number = bench.start();
+    let irq = bench.kernel.port("irq");
+    bench.kernel.run_until(8_000_000, "interrupt", |k| k.get_port(irq) == 1);
+    let took = bench.kernel.clocks() - from;
+    assert_eq!(bench.finish(number, 10), OK);
+    assert!(bench.kernel.take(bench.sink) == wanted(p, &crop), "{}: {p:?}", build.name);
+    let pixels = u64::from(p.crop.w) * u64::from(p.crop.h);
+    let limit = (p.frame_bytes() as u64).div_ceil(build.s_bytes).max(pixels.div_ceil(build.ppc));
+    (took, limit)
+}
+
+#[test]
+fn frames_come_at_the_speed_of_their_input() {
+    println!("| build | frame | clocks | limit | efficiency | at an assumed 300 MHz |");
+    for build in BUILDS {
+        for (format, width, height, side) in [
+            (PixelFormat::Nv12, 1920, 1080, 416),
+            (PixelFormat::Nv12, 2448, 2048, 640),
+            (PixelFormat::Rgb8, 1920, 1080, 416),
+        ] {
+            let frame = Frame::packed(format, width, height);
+            let p = PreParams::letterbox(frame, frame.full(), side, side, [114; 3], Layout::Planar)
+                .expect("in range")
+                .with_resize(Resize::Bilinear);
+            let (took, limit) = clocks(build, &p);
+            let efficiency = limit as f64 / took as f64;
+            println!(
+                "| {} | {format:?} {width}x{height} to {side} | {took} | {limit} | {efficiency:.3} | {:.3} ms |",
+                build.name,
+                took as f64 / 300e3
+            );
+            assert!(format != PixelFormat::Nv12 || efficiency >= 0.97, "{}", build.name);
+        }
+    }
+}
