@@ -1,0 +1,98 @@
+// From what a cell's numbers came to, a candidate: score, threshold, box.
+//
+// A cell a clock, 16 clocks later; no handshake. `out_cand.box` of a `yolov8` head is not known
+// here: its distances follow (post_reach). `rule`, the threshold and the size are stable while a
+// cell is inside.
+module post_decode
+  import post_pkg::*;
+#(
+    parameter int unsigned CELL_BITS = 14
+) (
+    input  logic                        clk,
+    input  logic                        clear,
+    input  rule_t                       rule,
+    input  logic        [         15:0] score_threshold,
+    input  logic        [         13:0] width,
+    input  logic        [         13:0] height,
+    input  logic                        in_valid,
+    input  logic        [         31:0] in_best,
+    input  logic        [ClassBits-1:0] in_class,
+    input  logic [ 4:0] [         31:0] in_numbers,
+    input  logic        [         12:0] in_x,
+    input  logic        [         12:0] in_y,
+    input  logic        [CELL_BITS-1:0] in_cell,
+    input  logic        [IndexBits-1:0] in_index,
+    output logic                        out_valid,
+    output cand_t                       out_cand,
+    output logic        [         12:0] out_x,
+    output logic        [         12:0] out_y,
+    output logic        [CELL_BITS-1:0] out_cell,
+    output logic                        busy
+);
+  localparam int unsigned Latency = 16;
+  localparam int unsigned ScoreAt = 11;
+
+  logic [15:0] score_11;
+  post_score score_unit (
+      .clk,
+      .kind(rule.kind),
+      .objectness_bits(in_numbers[4]),
+      .class_bits(in_best),
+      .score(score_11)
+  );
+  box_t box;
+  post_axis across (
+      .clk,
+      .kind(rule.kind),
+      .stride(rule.stride),
+      .anchor(rule.anchor_width),
+      .limit(width),
+      .centre_bits(in_numbers[0]),
+      .side_bits(in_numbers[2]),
+      .cell_place(in_x),
+      .low_edge(box.x1),
+      .high_edge(box.x2)
+  );
+  post_axis down (
+      .clk,
+      .kind(rule.kind),
+      .stride(rule.stride),
+      .anchor(rule.anchor_height),
+      .limit(height),
+      .centre_bits(in_numbers[1]),
+      .side_bits(in_numbers[3]),
+      .cell_place(in_y),
+      .low_edge(box.y1),
+      .high_edge(box.y2)
+  );
+
+  typedef struct packed {
+    logic [ClassBits-1:0] class_id;
+    logic [IndexBits-1:0] index;
+    logic [12:0] x;
+    logic [12:0] y;
+    logic [CELL_BITS-1:0] at;
+  } beside_t;
+  beside_t beside[1:Latency];
+  logic [Latency:1] valid;
+  logic [15:0] score[ScoreAt+1:Latency];
+  always_ff @(posedge clk) begin
+    beside[1] <= '{class_id: in_class, index: in_index, x: in_x, y: in_y, at: in_cell};
+    for (int unsigned i = 2; i <= Latency; i++) beside[i] <= beside[i-1];
+    valid <= {valid[Latency-1:1], in_valid};
+    // Here a cell becomes a candidate or nothing.
+    valid[ScoreAt+1] <= valid[ScoreAt] && score_11 >= score_threshold;
+    score[ScoreAt+1] <= score_11;
+    for (int unsigned i = ScoreAt + 2; i <= Latency; i++) score[i] <= score[i-1];
+    if (clear) valid <= '0;
+  end
+  assign out_valid = valid[Latency];
+  assign out_cand.box = box;
+  assign out_cand.score = score[Latency];
+  assign out_cand.class_id = beside[Latency].class_id;
+  assign out_cand.index = beside[Latency].index;
+  assign out_x = beside[Latency].x;
+  assign out_y = beside[Latency].y;
+  assign out_cell = beside[Latency].at;
+  assign busy = |valid;
+endmodule
