@@ -10,9 +10,9 @@
 // if the lanes hold all survivors. The first one out of order ends that; then the lists give
 // the order at the end, in one pass if all scores have the same low byte, else in two. What does
 // not find a free lane (see nms_chain) goes round again through `pointers`: a round costs a clock
-// for each box in it and Latency + 5.
+// for each box in it and LATENCY + 5.
 //
-// top_k: 0 takes all, and one above MaxCandidates is `too_many`. Else only the best K by score, then
+// top_k: 0 takes all, and one above MAX_CANDIDATES is `too_many`. Else only the best K by score, then
 // index, take part. More than SLOTS candidates are sorted and cut to K as often as the store is
 // full; then and whenever K in order are there, what ranks behind all of those is not stored.
 //
@@ -21,10 +21,11 @@ module nms
   import post_pkg::*;
 #(
     parameter int unsigned LANES = 16,
-    // More than MaxCandidates; the more, the seldomer a sort while candidates come.
+    // More than MAX_CANDIDATES; the more, the seldomer a sort while candidates come.
     parameter int unsigned SLOTS = 5120
 ) (
-    input  logic        clk,
+    input  logic        aclk,
+    input  logic        aresetn,
     input  logic        clear,
     input  logic [15:0] threshold,
     input  logic        class_agnostic,
@@ -44,35 +45,37 @@ module nms
     input  logic [ 9:0] det_number,
     output cand_t       det
 );
-  localparam int unsigned SlotBits = $clog2(SLOTS);
-  typedef logic [SlotBits-1:0] slot_t;
-  typedef logic [SlotBits:0] fill_t;
+  localparam int unsigned SLOT_BITS = $clog2(SLOTS);
+  typedef logic [SLOT_BITS-1:0] slot_t;
+  typedef logic [SLOT_BITS:0] fill_t;
 
   typedef enum logic [3:0] {
-    Take,
-    SortLow,
-    TurnHigh,
-    SortHigh,
-    Settle,
-    Drain,
-    Round,
-    Done
+    TAKE,
+    SORT_LOW,
+    TURN_HIGH,
+    SORT_HIGH,
+    SETTLE,
+    DRAIN,
+    ROUND,
+    DONE
   } state_t;
   state_t state;
+  logic wipe;
+  assign wipe = clear || !aresetn;
   logic ending;  // in_end has been seen: the sort is the last one
 
   // ---- Candidates as they come ----
   fill_t stored, limit;
-  logic [ScoreBits-1:0] least, floor;
+  logic [SCORE_BITS-1:0] least, floor;
   logic floor_valid, thinned, low_alike;
   logic [7:0] low_first;
   logic accept, store, ordered_next, feed_now, fills_limit;
   slot_t slot, free_slot;
-  assign limit = (top_k == '0) ? fill_t'(MaxCandidates) : fill_t'(top_k);
-  assign in_ready = state == Take && stored != fill_t'(SLOTS);
+  assign limit = (top_k == '0) ? fill_t'(MAX_CANDIDATES) : fill_t'(top_k);
+  assign in_ready = state == TAKE && stored != fill_t'(SLOTS);
   assign accept = in_valid && in_ready;
   assign store = accept && !(floor_valid && in_cand.score <= floor) &&
-      !(top_k == '0 && stored == fill_t'(MaxCandidates));
+      !(top_k == '0 && stored == fill_t'(MAX_CANDIDATES));
   assign ordered_next = in_order && (stored == '0 || in_cand.score <= least);
   assign feed_now = store && ordered_next;
   assign fills_limit = feed_now && top_k != '0 && stored + 1'b1 == limit;
@@ -82,18 +85,18 @@ module nms
   // ---- The sort ----
   logic low_valid, low_empty, high_valid, high_empty, low_walk, high_walk, walked_valid;
   slot_t low_slot, high_slot, walk_at, walked_slot;
-  logic [ScoreBits-1:0] walked_score;
+  logic [SCORE_BITS-1:0] walked_score;
   fill_t walked;
   logic walked_in, low_append, high_append;
-  assign low_walk = state == SortLow;
-  assign high_walk = state == SortHigh;
+  assign low_walk = state == SORT_LOW;
+  assign high_walk = state == SORT_HIGH;
   assign walk_at = low_walk ? low_slot : high_slot;
   assign walked_in = walked < limit;
   assign low_append = store || (walked_valid && high_walk && !ending && walked_in);
   assign high_append = (store && !thinned) || (walked_valid && low_walk);
 
-  (* ram_style = "block" *)logic [ScoreBits-1:0] scores[SLOTS];
-  always_ff @(posedge clk) begin
+  (* ram_style = "block" *)logic [SCORE_BITS-1:0] scores[SLOTS];
+  always_ff @(posedge aclk) begin
     if (store) scores[slot] <= in_cand.score;
     walked_score <= scores[walk_at];
   end
@@ -101,8 +104,8 @@ module nms
   nms_lists #(
       .SLOTS(SLOTS)
   ) low (
-      .clk,
-      .clear(clear || state == TurnHigh),
+      .aclk,
+      .clear(wipe || state == TURN_HIGH),
       .append(low_append),
       .append_digit(store ? in_cand.score[7:0] : walked_score[7:0]),
       .append_slot(store ? slot : walked_slot),
@@ -114,8 +117,8 @@ module nms
   nms_lists #(
       .SLOTS(SLOTS)
   ) high (
-      .clk,
-      .clear(clear || (low_walk && !low_begun)),
+      .aclk,
+      .clear(wipe || (low_walk && !low_begun)),
       .append(high_append),
       .append_digit(store ? in_cand.score[15:8] : walked_score[15:8]),
       .append_slot(store ? slot : walked_slot),
@@ -131,34 +134,40 @@ module nms
   (* ram_style = "block" *)cand_t cands[SLOTS];
   cand_t read_first, read_cand;
   slot_t read_at, pointer_q, kept_q;
-  assign read_at = (state == Done) ? kept_q : (state == Round || state == Drain) ? pointer_q : high_slot;
-  always_ff @(posedge clk) begin
+  always_comb begin
+    unique case (state)
+      DONE: read_at = kept_q;
+      ROUND, DRAIN: read_at = pointer_q;
+      default: read_at = high_slot;
+    endcase
+  end
+  always_ff @(posedge aclk) begin
     if (store) cands[slot] <= in_cand;
     read_first <= cands[read_at];
     read_cand <= read_first;
   end
   assign det = read_cand;
 
-  // ---- Boxes into the chain: as they come, in sorted order, or once more ----
+  // ---- BOXES into the chain: as they come, in sorted order, or once more ----
   logic [1:0] read_valid;
   slot_t read_slot[2];
   logic chain_clear, feed_valid, kept_valid, pass_valid, chain_busy;
   box_t feed_box;
-  logic [ClassBits-1:0] feed_class;
+  logic [CLASS_BITS-1:0] feed_class;
   slot_t feed_slot, out_slot;
-  always_ff @(posedge clk) begin
+  always_ff @(posedge aclk) begin
     read_slot <= '{read_at, read_slot[0]};
     feed_valid <= feed_now || read_valid[1];
-    feed_box <= (state == Take) ? in_cand.box : read_cand.box;
-    feed_class <= (state == Take) ? in_cand.class_id : read_cand.class_id;
-    feed_slot <= (state == Take) ? slot : read_slot[1];
+    feed_box <= (state == TAKE) ? in_cand.box : read_cand.box;
+    feed_class <= (state == TAKE) ? in_cand.class_id : read_cand.class_id;
+    feed_slot <= (state == TAKE) ? slot : read_slot[1];
     if (chain_clear) feed_valid <= 1'b0;
   end
   nms_chain #(
       .LANES(LANES),
-      .SLOT_BITS(SlotBits)
+      .SLOT_BITS(SLOT_BITS)
   ) chain (
-      .clk,
+      .aclk,
       .clear(chain_clear),
       .threshold,
       .class_agnostic,
@@ -176,33 +185,33 @@ module nms
   // `pointers` holds the passed slots; a round reads it from the front and writes behind what it
   // has read. In thinning it holds the free slots: then nothing goes round.
   (* ram_style = "block" *)slot_t pointers[SLOTS];
-  (* ram_style = "block" *)slot_t kept_slots[MaxDetections];
+  (* ram_style = "block" *)slot_t kept_slots[MAX_DETECTIONS];
   fill_t passed, round_size, round_at;
-  logic [CountBits-1:0] kept;
+  logic [COUNT_BITS-1:0] kept;
   logic pointer_write, pointer_valid;
   slot_t pointer_to, pointer_from;
   assign pointer_write = pass_valid || (walked_valid && high_walk && !ending && !walked_in);
   assign pointer_to = pass_valid ? slot_t'(passed) : slot_t'(walked - limit);
-  assign pointer_from = (state == Round) ? slot_t'(round_at) : slot_t'(stored + fill_t'(store) - limit);
-  always_ff @(posedge clk) begin
+  assign pointer_from = slot_t'((state == ROUND) ? round_at : stored + fill_t'(store) - limit);
+  always_ff @(posedge aclk) begin
     if (pointer_write) pointers[pointer_to] <= pass_valid ? out_slot : walked_slot;
     pointer_q <= pointers[pointer_from];
-    if (kept_valid && kept < CountBits'(MaxDetections)) kept_slots[10'(kept)] <= out_slot;
+    if (kept_valid && kept < COUNT_BITS'(MAX_DETECTIONS)) kept_slots[10'(kept)] <= out_slot;
     kept_q <= kept_slots[det_number];
   end
   assign free_slot = pointer_q;
-  assign reported = (kept > CountBits'(max_detections)) ? max_detections : 11'(kept);
-  assign cut = kept - CountBits'(reported);
+  assign reported = (kept > COUNT_BITS'(max_detections)) ? max_detections : 11'(kept);
+  assign cut = kept - COUNT_BITS'(reported);
 
   logic quiet;
   assign quiet = !chain_busy && !feed_valid && read_valid == '0 && !pointer_valid;
-  assign done = state == Done;
+  assign done = state == DONE;
   // The lanes are emptied for what the last sort gives, and for each round.
-  assign chain_clear = clear || (state == TurnHigh) || (state == Drain && quiet);
+  assign chain_clear = wipe || (state == TURN_HIGH) || (state == DRAIN && quiet);
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge aclk) begin
     if (accept) candidates <= candidates + 1'b1;
-    if (accept && top_k == '0 && stored == fill_t'(MaxCandidates)) too_many <= 1'b1;
+    if (accept && top_k == '0 && stored == fill_t'(MAX_CANDIDATES)) too_many <= 1'b1;
     if (store) begin
       stored <= stored + 1'b1;
       least <= in_cand.score;
@@ -225,24 +234,24 @@ module nms
     // Read in the last sort; `walked` lags a clock behind the slots that come out.
     read_valid <= {read_valid[0], pointer_valid || (high_walk && ending && high_valid &&
         walked + fill_t'(walked_valid) < limit)};
-    pointer_valid <= state == Round;
+    pointer_valid <= state == ROUND;
     low_begun <= low_walk;
     unique case (state)
-      Take:
+      TAKE:
       if (in_end) begin
         ending <= 1'b1;
-        state <= (in_order && !thinned) ? Drain : low_alike ? TurnHigh : SortLow;
-      end else if (stored == fill_t'(SLOTS)) state <= low_alike ? TurnHigh : SortLow;
-      SortLow: if (low_begun && low_empty && !walked_valid) state <= TurnHigh;
-      TurnHigh: begin
+        state <= (in_order && !thinned) ? DRAIN : low_alike ? TURN_HIGH : SORT_LOW;
+      end else if (stored == fill_t'(SLOTS)) state <= low_alike ? TURN_HIGH : SORT_LOW;
+      SORT_LOW: if (low_begun && low_empty && !walked_valid) state <= TURN_HIGH;
+      TURN_HIGH: begin
         walked <= '0;
         kept <= '0;
         passed <= '0;
-        state <= SortHigh;
+        state <= SORT_HIGH;
       end
-      SortHigh:
+      SORT_HIGH:
       if (sorted_all) begin
-        state <= ending ? Drain : Settle;
+        state <= ending ? DRAIN : SETTLE;
         if (!ending) begin
           stored <= limit;
           floor_valid <= 1'b1;
@@ -251,22 +260,22 @@ module nms
           in_order <= 1'b0;
         end
       end
-      Settle: state <= Take;
-      Drain:
+      SETTLE: state <= TAKE;
+      DRAIN:
       if (quiet) begin
-        state <= (passed == '0) ? Done : Round;
+        state <= (passed == '0) ? DONE : ROUND;
         round_size <= passed;
         round_at <= '0;
         passed <= '0;
       end
-      Round: begin
+      ROUND: begin
         round_at <= round_at + 1'b1;
-        if (round_at + 1'b1 == round_size) state <= Drain;
+        if (round_at + 1'b1 == round_size) state <= DRAIN;
       end
-      default: state <= Done;
+      default: state <= DONE;
     endcase
-    if (clear) begin
-      state <= Take;
+    if (wipe) begin
+      state <= TAKE;
       ending <= 1'b0;
       stored <= '0;
       candidates <= '0;
@@ -282,4 +291,4 @@ module nms
       walked_valid <= 1'b0;
     end
   end
-endmodule
+endmodule : nms

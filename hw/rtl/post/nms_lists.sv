@@ -8,7 +8,7 @@ module nms_lists #(
     parameter int unsigned SLOTS = 5120,
     parameter int unsigned SLOT_BITS = $clog2(SLOTS)
 ) (
-    input  logic                 clk,
+    input  logic                 aclk,
     input  logic                 clear,
     input  logic                 append,
     input  logic           [7:0] append_digit,
@@ -54,17 +54,17 @@ module nms_lists #(
   assign walk_slot = from_link ? linked : head;
   assign list_ends = walk_slot == tail;
   
-  always_ff @(posedge clk) begin
+  always_ff @(posedge aclk) begin
     if (append) begin
       if (!used[append_digit]) first[append_digit] <= append_slot;
       last[append_digit] <= append_slot;
     end
   end
-  always_ff @(posedge clk) begin
+  always_ff @(posedge aclk) begin
     if (append && used[append_digit]) link[last_at] <= append_slot;
     if (walk_valid) linked <= link[walk_slot];
   end
-  always_ff @(posedge clk) begin
+  always_ff @(posedge aclk) begin
     if (append) used[append_digit] <= 1'b1;
     if (digit_pull) begin
       digit_valid <= used != '0;
@@ -91,4 +91,4 @@ module nms_lists #(
     end
   end
   assign empty = used == '0 && !digit_valid && !ends_valid && !walk_valid;
-endmodule
+endmodule : nms_lists

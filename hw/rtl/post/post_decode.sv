@@ -8,7 +8,7 @@ module post_decode
 #(
     parameter int unsigned CELL_BITS = 14
 ) (
-    input  logic                        clk,
+    input  logic                        aclk,
     input  logic                        clear,
     input  rule_t                       rule,
     input  logic        [         15:0] score_threshold,
@@ -16,12 +16,12 @@ module post_decode
     input  logic        [         13:0] height,
     input  logic                        in_valid,
     input  logic        [         31:0] in_best,
-    input  logic        [ClassBits-1:0] in_class,
+    input  logic        [CLASS_BITS-1:0] in_class,
     input  logic [ 4:0] [         31:0] in_numbers,
     input  logic        [         12:0] in_x,
     input  logic        [         12:0] in_y,
     input  logic        [CELL_BITS-1:0] in_cell,
-    input  logic        [IndexBits-1:0] in_index,
+    input  logic        [INDEX_BITS-1:0] in_index,
     output logic                        out_valid,
     output cand_t                       out_cand,
     output logic        [         12:0] out_x,
@@ -29,12 +29,12 @@ module post_decode
     output logic        [CELL_BITS-1:0] out_cell,
     output logic                        busy
 );
-  localparam int unsigned Latency = 16;
-  localparam int unsigned ScoreAt = 11;
+  localparam int unsigned LATENCY = 16;
+  localparam int unsigned SCORE_AT = 11;
 
   logic [15:0] score_11;
   post_score score_unit (
-      .clk,
+      .aclk,
       .kind(rule.kind),
       .objectness_bits(in_numbers[4]),
       .class_bits(in_best),
@@ -42,7 +42,7 @@ module post_decode
   );
   box_t box;
   post_axis across (
-      .clk,
+      .aclk,
       .kind(rule.kind),
       .stride(rule.stride),
       .anchor(rule.anchor_width),
@@ -54,7 +54,7 @@ module post_decode
       .high_edge(box.x2)
   );
   post_axis down (
-      .clk,
+      .aclk,
       .kind(rule.kind),
       .stride(rule.stride),
       .anchor(rule.anchor_height),
@@ -67,32 +67,32 @@ module post_decode
   );
 
   typedef struct packed {
-    logic [ClassBits-1:0] class_id;
-    logic [IndexBits-1:0] index;
+    logic [CLASS_BITS-1:0] class_id;
+    logic [INDEX_BITS-1:0] index;
     logic [12:0] x;
     logic [12:0] y;
     logic [CELL_BITS-1:0] at;
   } beside_t;
-  beside_t beside[1:Latency];
-  logic [Latency:1] valid;
-  logic [15:0] score[ScoreAt+1:Latency];
-  always_ff @(posedge clk) begin
+  beside_t beside[1:LATENCY];
+  logic [LATENCY:1] valid;
+  logic [15:0] score[SCORE_AT+1:LATENCY];
+  always_ff @(posedge aclk) begin
     beside[1] <= '{class_id: in_class, index: in_index, x: in_x, y: in_y, at: in_cell};
-    for (int unsigned i = 2; i <= Latency; i++) beside[i] <= beside[i-1];
-    valid <= {valid[Latency-1:1], in_valid};
+    for (int unsigned i = 2; i <= LATENCY; i++) beside[i] <= beside[i-1];
+    valid <= {valid[LATENCY-1:1], in_valid};
     // Here a cell becomes a candidate or nothing.
-    valid[ScoreAt+1] <= valid[ScoreAt] && score_11 >= score_threshold;
-    score[ScoreAt+1] <= score_11;
-    for (int unsigned i = ScoreAt + 2; i <= Latency; i++) score[i] <= score[i-1];
+    valid[SCORE_AT+1] <= valid[SCORE_AT] && score_11 >= score_threshold;
+    score[SCORE_AT+1] <= score_11;
+    for (int unsigned i = SCORE_AT + 2; i <= LATENCY; i++) score[i] <= score[i-1];
     if (clear) valid <= '0;
   end
-  assign out_valid = valid[Latency];
+  assign out_valid = valid[LATENCY];
   assign out_cand.box = box;
-  assign out_cand.score = score[Latency];
-  assign out_cand.class_id = beside[Latency].class_id;
-  assign out_cand.index = beside[Latency].index;
-  assign out_x = beside[Latency].x;
-  assign out_y = beside[Latency].y;
-  assign out_cell = beside[Latency].at;
+  assign out_cand.score = score[LATENCY];
+  assign out_cand.class_id = beside[LATENCY].class_id;
+  assign out_cand.index = beside[LATENCY].index;
+  assign out_x = beside[LATENCY].x;
+  assign out_y = beside[LATENCY].y;
+  assign out_cell = beside[LATENCY].at;
   assign busy = |valid;
-endmodule
+endmodule : post_decode

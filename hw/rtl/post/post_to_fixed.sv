@@ -3,14 +3,14 @@
 module post_to_fixed
   import post_pkg::*;
 (
-    input  logic               clk,
+    input  logic               aclk,
     input  logic        [31:0] bits,
     input  fixed_form_t        form,
     output logic        [32:0] magnitude,
     output logic               negative
 );
   // The value is mantissa * 2^(exponent - 150), so its mantissa moved 17 bits up comes down again
-  // by 167 - Q - exponent. One bit more is kept for rounding.
+  // by 167 - Q - exponent. ONE bit more is kept for rounding.
   logic [8:0] down;
   logic [23:0] mantissa;
   logic beyond;
@@ -20,8 +20,8 @@ module post_to_fixed
   logic [41:0] rounded;
   logic [32:0] limit;
 
-  always_ff @(posedge clk) begin
-    down <= ((form == FixedQ16) ? 9'd151 : 9'd143) - 9'(bits[30:23]);
+  always_ff @(posedge aclk) begin
+    down <= ((form == FIXED_Q16) ? 9'd151 : 9'd143) - 9'(bits[30:23]);
     mantissa <= {1'b1, bits[22:0]};
     negative_1 <= bits[31];
     form_1 <= form;
@@ -38,9 +38,9 @@ module post_to_fixed
   assign rounded = 42'(moved[41:1]) + 42'(moved[0]);
   always_comb begin
     unique case (form_2)
-      FixedQ24: limit = 33'd16 << 24;
-      FixedQ24Wide: limit = 33'd64 << 24;
+      FIXED_Q24: limit = 33'd16 << 24;
+      FIXED_Q24_WIDE: limit = 33'd64 << 24;
       default: limit = 33'h1_0000_0000;
     endcase
   end
-endmodule
+endmodule : post_to_fixed

@@ -10,7 +10,7 @@ module post_track
     parameter int unsigned CELLS = 8400,
     parameter int unsigned CELL_BITS = $clog2(CELLS)
 ) (
-    input  logic                       clk,
+    input  logic                       aclk,
     input  logic                       clear,
     input  logic                       in_valid,
     input  logic       [         31:0] in_bits,
@@ -20,17 +20,17 @@ module post_track
     // A box number 0 to 4 that is kept, or else a class.
     input  logic       [          4:0] in_box_number,
     input  logic                       in_is_class,
-    input  logic       [ClassBits-1:0] in_class,
+    input  logic       [CLASS_BITS-1:0] in_class,
     output logic                       out_valid,
     output logic                       out_broken,
     output logic       [         31:0] out_best,
-    output logic       [ClassBits-1:0] out_class,
+    output logic       [CLASS_BITS-1:0] out_class,
     output logic [4:0] [         31:0] out_numbers
 );
   typedef struct packed {
     logic broken;
     logic [31:0] best;
-    logic [ClassBits-1:0] class_id;
+    logic [CLASS_BITS-1:0] class_id;
   } state_t;
 
   // Orders floats as their values: both zeros are 0. Of NaNs it says something, which nobody uses.
@@ -41,13 +41,13 @@ module post_track
   logic valid_1, valid_2, last_1, last_2, is_class_1, is_class_2, first_1, first_2;
   logic [31:0] bits_1, bits_2;
   logic [CELL_BITS-1:0] cell_1, cell_2, cell_3;
-  logic [ClassBits-1:0] class_1, class_2;
+  logic [CLASS_BITS-1:0] class_1, class_2;
   logic valid_3;
 
   for (genvar n = 0; n < 5; n++) begin : gen_number
     (* ram_style = "block" *)logic [31:0] numbers[CELLS];
     logic [31:0] number_1, number_2;
-    always_ff @(posedge clk) begin
+    always_ff @(posedge aclk) begin
       if (in_valid && in_box_number[n]) numbers[in_cell] <= in_bits;
       number_1 <= numbers[in_cell];
       number_2 <= number_1;
@@ -65,14 +65,15 @@ module post_track
       next.class_id = class_2;
     end
   end
-  always_ff @(posedge clk) begin
+  always_ff @(posedge aclk) begin
     state_1 <= states[in_cell];
     state_2 <= state_1;
     state_3 <= next;
     if (valid_3) states[cell_3] <= state_3;
 
     {valid_1, bits_1, cell_1} <= {in_valid, in_bits, in_cell};
-    {last_1, is_class_1, first_1, class_1} <= {in_last_plane, in_is_class, in_first_plane, in_class};
+    {last_1, first_1} <= {in_last_plane, in_first_plane};
+    {is_class_1, class_1} <= {in_is_class, in_class};
     {valid_2, bits_2, cell_2} <= {valid_1, bits_1, cell_1};
     {last_2, is_class_2, first_2, class_2} <= {last_1, is_class_1, first_1, class_1};
     valid_3 <= valid_2;
@@ -83,4 +84,4 @@ module post_track
   assign out_broken = state_3.broken;
   assign out_best = state_3.best;
   assign out_class = state_3.class_id;
-endmodule
+endmodule : post_track

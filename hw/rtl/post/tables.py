@@ -39,7 +39,8 @@ def rom(name, about, table, base_bits, rise_bits):
     for low, high in zip(table, table[1:]):
         assert low < 1 << base_bits and 0 <= high - low < 1 << rise_bits
         words.append(f"{base_bits + rise_bits}'h{low << rise_bits | high - low:0{digits}x}")
-    lines = [", ".join(words[i : i + 6]) for i in range(0, len(words), 6)]
+    per_line = 90 // (len(words[0]) + 2)
+    lines = [", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
     size = f"[{base_bits + rise_bits - 1}:0] {name}[{len(words)}]"
     return f"  // {about}\n  localparam logic {size} = '{{\n    " + ",\n    ".join(lines) + "\n  };\n"
 
@@ -51,11 +52,11 @@ def text():
         "//\n"
         "// Tables of hw/model, each entry with the rise to the next one.\n"
         "package post_tables_pkg;\n"
-        + rom("Sigmoid", "sigmoid(i / 64) in Q24: 24 bits, rise 17 bits.", s, 24, 17)
+        + rom("SIGMOID", "sigmoid(i / 64) in Q24: 24 bits, rise 17 bits.", s, 24, 17)
         + "  // sigmoid(16) in Q24.\n"
-        + f"  localparam logic [23:0] SigmoidEnd = 24'd{s[-1]};\n"
-        + rom("Power", "2^(i / 256) in Q30: 31 bits, rise 23 bits.", p, 31, 23)
-        + "endpackage\n"
+        + f"  localparam logic [23:0] SIGMOID_END = 24'd{s[-1]};\n"
+        + rom("POWER", "2^(i / 256) in Q30: 31 bits, rise 23 bits.", p, 31, 23)
+        + "endpackage : post_tables_pkg\n"
     )
 
 
