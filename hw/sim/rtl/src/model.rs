@@ -83,7 +83,7 @@ impl Model {
         let vcd = std::env::var("TANDEM_RTL_VCD").ok().and_then(|path| CString::new(path).ok());
         // SAFETY: the symbols are shim.cpp's, with these types; the library outlives every call
         // because it is dropped after everything else here.
-        unsafe {
+        let mut model = unsafe {
             let create: Create = symbol(&library, name, b"tandem_create");
             let ports: Ports = symbol(&library, name, b"tandem_ports");
             let seed = (seed as c_int) & c_int::MAX;
@@ -97,7 +97,11 @@ impl Model {
                 ports: list_ports(handle, ports),
                 _library: library,
             }
-        }
+        };
+        // Verilator gives inputs a random value, too: what nobody drives shall be 0.
+        let inputs: Vec<Port> = model.ports.values().copied().filter(|p| !p.output).collect();
+        inputs.into_iter().for_each(|port| model.set_bytes(port, &[]));
+        model
     }
 
     /// The name it was loaded by.

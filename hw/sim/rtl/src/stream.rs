@@ -8,12 +8,24 @@ use crate::{Rng, Stall};
 /// Bytes from one TLAST to the next.
 pub type Packet = Vec<u8>;
 
-/// The ports of one stream.
+/// How a beat says which bytes are in it.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// It is always full.
+    Full,
+    /// A bit a byte.
+    Keep(Port),
+    /// How many, from byte 0 on; also in the middle of a packet.
+    Count(Port),
+}
+
+/// The ports of one stream: AXI4-Stream's names (`x_tdata`), or those inside (`x_data`). Without
+/// `last` every beat is a packet.
 #[derive(Clone, Copy)]
 struct Wires {
     data: Port,
-    keep: Option<Port>,
-    last: Port,
+    extent: Extent,
+    last: Option<Port>,
     valid: Port,
     ready: Port,
     bytes: usize,
@@ -21,20 +33,18 @@ struct Wires {
 
 impl Wires {
     fn of(model: &Model, prefix: &str) -> Self {
-        let port = |name: &str| model.port(&format!("{prefix}_{name}"));
-        let data = port("tdata");
+        let t = if model.find(&format!("{prefix}_tdata")).is_some() { "t" } else { "" };
+        let find = |name: &str| model.find(&format!("{prefix}_{t}{name}"));
+        let port = |name: &str| model.port(&format!("{prefix}_{t}{name}"));
+        let data = port("data");
         let bytes = data.bits() as usize / 8;
         assert!(bytes <= PORT_BYTES && bytes * 8 == data.bits() as usize, "{prefix}: width");
-        let keep = model.find(&format!("{prefix}_tkeep"));
-        assert!(keep.is_some() || bytes == 1, "{prefix}: no tkeep");
-        Self {
-            data,
-            keep,
-            last: port("tlast"),
-            valid: port("tvalid"),
-            ready: port("tready"),
-            bytes,
-        }
+        let extent = match (find("keep"), find("count")) {
+            (Some(keep), _) => Extent::Keep(keep),
+            (None, Some(count)) => Extent::Count(count),
+            (None, None) => Extent::Full,
+        };
+        Self { data, extent, last: find("last"), valid: port("valid"), ready: port("ready"), bytes }
     }
 }
 
@@ -107,7 +117,11 @@ impl Source {
         if self.beat.is_none() && !self.stall.holds() {
             self.beat = self.queue.front().map(|packet| {
                 let rest = &packet[self.sent..];
-                let count = rest.len().min(self.wires.bytes);
+                let room = match self.wires.extent {
+                    Extent::Count(_) => self.noise.range(1, self.wires.bytes as u64) as usize,
+                    Extent::Keep(_) | Extent::Full => self.wires.bytes,
+                };
+                let count = rest.len().min(room);
                 let mut data = [0; PORT_BYTES];
                 // Bytes that are not kept are noise.
                 for byte in &mut data[count..self.wires.bytes] {
@@ -130,9 +144,13 @@ impl Source {
         };
         model.set(self.wires.valid, u64::from(valid));
         model.set_bytes(self.wires.data, &beat.data[..self.wires.bytes]);
-        model.set(self.wires.last, u64::from(beat.last));
-        if let Some(keep) = self.wires.keep {
-            model.set(keep, beat.keep);
+        if let Some(last) = self.wires.last {
+            model.set(last, u64::from(beat.last));
+        }
+        match self.wires.extent {
+            Extent::Keep(keep) => model.set(keep, beat.keep),
+            Extent::Count(count) => model.set(count, u64::from(beat.keep.trailing_ones())),
+            Extent::Full => {}
         }
     }
 
@@ -236,8 +254,11 @@ impl Sink {
         let full = u64::MAX >> (64 - bytes);
         let mut data = [0; PORT_BYTES];
         model.get_bytes(self.wires.data, &mut data[..bytes]);
-        let keep = self.wires.keep.map_or(full, |port| model.get(port));
-        let last = model.get(self.wires.last) != 0;
+        let keep = match self.wires.extent {
+            Extent::Keep(port) => model.get(port),
+            Extent::Count(_) | Extent::Full => full,
+        };
+        let last = self.wires.last.is_none_or(|port| model.get(port) != 0);
         let count = keep.trailing_ones() as usize;
         assert!(
             count > 0 && keep == u64::MAX >> (64 - count),
