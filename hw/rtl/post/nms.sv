@@ -95,7 +95,7 @@ module nms
   assign low_append = store || (walked_valid && high_walk && !ending && walked_in);
   assign high_append = (store && !thinned) || (walked_valid && low_walk);
 
-  (* ram_style = "block" *)logic [SCORE_BITS-1:0] scores[SLOTS];
+  (* ram_style = "block" *) logic [SCORE_BITS-1:0] scores[SLOTS];
   always_ff @(posedge aclk) begin
     if (store) scores[slot] <= in_cand.score;
     walked_score <= scores[walk_at];
@@ -131,7 +131,7 @@ module nms
   assign sorted_all = high_empty && !walked_valid;
 
   // ---- Store of candidates ----
-  (* ram_style = "block" *)cand_t cands[SLOTS];
+  (* ram_style = "block" *) cand_t cands[SLOTS];
   cand_t read_first, read_cand;
   slot_t read_at, pointer_q, kept_q;
   always_comb begin

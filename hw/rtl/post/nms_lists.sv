@@ -53,7 +53,7 @@ module nms_lists #(
   logic [SLOT_BITS-1:0] head, tail, linked;
   assign walk_slot = from_link ? linked : head;
   assign list_ends = walk_slot == tail;
-  
+
   always_ff @(posedge aclk) begin
     if (append) begin
       if (!used[append_digit]) first[append_digit] <= append_slot;

@@ -61,9 +61,12 @@ module post_check
         head.anchor_count != '0 && head.anchor_count <= (anchored ? 8'd3 : 8'd1) &&
         head.offset[5:0] == '0 && head.offset <= 32'(MAX_BYTES);
     for (int unsigned i = 0; i < MAX_ANCHORS; i++)
-      if (anchored && 8'(i) < head.anchor_count &&
-          !(side(head.anchors[i].width) && side(head.anchors[i].height)))
-        head_good = 1'b0;
+    if (anchored && 8'(i) < head.anchor_count && !(side(
+            head.anchors[i].width
+        ) && side(
+            head.anchors[i].height
+        )))
+      head_good = 1'b0;
     most_cells = (kind == YOLOV8) ? 16'(DFL_CELLS) : 16'(CELLS);
   end
 

@@ -5,9 +5,7 @@
 // cell is inside.
 module post_decode
   import post_pkg::*;
-#(
-    parameter int unsigned CELL_BITS = 14
-) (
+(
     input  logic                        aclk,
     input  logic                        clear,
     input  rule_t                       rule,
@@ -18,15 +16,10 @@ module post_decode
     input  logic        [         31:0] in_best,
     input  logic        [CLASS_BITS-1:0] in_class,
     input  logic [ 4:0] [         31:0] in_numbers,
-    input  logic        [         12:0] in_x,
-    input  logic        [         12:0] in_y,
-    input  logic        [CELL_BITS-1:0] in_cell,
-    input  logic        [INDEX_BITS-1:0] in_index,
+    input  place_t                      in_place,
     output logic                        out_valid,
     output cand_t                       out_cand,
-    output logic        [         12:0] out_x,
-    output logic        [         12:0] out_y,
-    output logic        [CELL_BITS-1:0] out_cell,
+    output place_t                      out_place,
     output logic                        busy
 );
   localparam int unsigned LATENCY = 16;
@@ -49,7 +42,7 @@ module post_decode
       .limit(width),
       .centre_bits(in_numbers[0]),
       .side_bits(in_numbers[2]),
-      .cell_place(in_x),
+      .cell_place(in_place.x),
       .low_edge(box.x1),
       .high_edge(box.x2)
   );
@@ -61,23 +54,20 @@ module post_decode
       .limit(height),
       .centre_bits(in_numbers[1]),
       .side_bits(in_numbers[3]),
-      .cell_place(in_y),
+      .cell_place(in_place.y),
       .low_edge(box.y1),
       .high_edge(box.y2)
   );
 
   typedef struct packed {
     logic [CLASS_BITS-1:0] class_id;
-    logic [INDEX_BITS-1:0] index;
-    logic [12:0] x;
-    logic [12:0] y;
-    logic [CELL_BITS-1:0] at;
+    place_t place;
   } beside_t;
   beside_t beside[1:LATENCY];
   logic [LATENCY:1] valid;
   logic [15:0] score[SCORE_AT+1:LATENCY];
   always_ff @(posedge aclk) begin
-    beside[1] <= '{class_id: in_class, index: in_index, x: in_x, y: in_y, at: in_cell};
+    beside[1] <= '{class_id: in_class, place: in_place};
     for (int unsigned i = 2; i <= LATENCY; i++) beside[i] <= beside[i-1];
     valid <= {valid[LATENCY-1:1], in_valid};
     // Here a cell becomes a candidate or nothing.
@@ -90,9 +80,7 @@ module post_decode
   assign out_cand.box = box;
   assign out_cand.score = score[LATENCY];
   assign out_cand.class_id = beside[LATENCY].class_id;
-  assign out_cand.index = beside[LATENCY].index;
-  assign out_x = beside[LATENCY].x;
-  assign out_y = beside[LATENCY].y;
-  assign out_cell = beside[LATENCY].at;
+  assign out_cand.index = beside[LATENCY].place.index;
+  assign out_place = beside[LATENCY].place;
   assign busy = |valid;
 endmodule : post_decode

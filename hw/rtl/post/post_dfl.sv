@@ -16,7 +16,7 @@ module post_dfl
     input  logic                              clear,
     input  dfl_step_t                         in,
     input  logic                              read,
-    input  logic      [CELL_BITS-1:0]         read_at,
+    input  logic      [$clog2(DFL_CELLS)-1:0] read_at,
     output logic      [          3:0][34:0]   sum,
     output logic      [          3:0][37:0]   moment
 );
@@ -52,7 +52,10 @@ module post_dfl
   end
 
   // 4: the logit that comes, and the one of the side before from the same place.
+  // Held to 64, so the upper bit is 0.
+  // verilator lint_off UNUSEDSIGNAL
   logic [32:0] magnitude_3;
+  // verilator lint_on UNUSEDSIGNAL
   logic negative_3;
   logic signed [31:0] logit_4, old_3, old_4;
   post_to_fixed fixed (
@@ -62,7 +65,7 @@ module post_dfl
       .magnitude(magnitude_3),
       .negative(negative_3)
   );
-  (* ram_style = "block" *)logic signed [31:0] logits[16*DFL_CELLS];
+  (* ram_style = "block" *) logic signed [31:0] logits[16*DFL_CELLS];
   always_ff @(posedge aclk) begin
     logit_4 <= negative_3 ? -signed'(magnitude_3[31:0]) : signed'(magnitude_3[31:0]);
     old_3 <= logits[step[2]];
@@ -74,7 +77,7 @@ module post_dfl
   logic [1:0] greater;
   logic signed [31:0] greatest_4[2];
   for (genvar odd = 0; odd < 2; odd++) begin : gen_greatest
-    (* ram_style = "block" *)logic signed [31:0] greatest[DFL_CELLS];
+    (* ram_style = "block" *) logic signed [31:0] greatest[DFL_CELLS];
     logic signed [31:0] greatest_3, new_5;
     assign greater[odd] = tag[4].bin == '0 || logit_4 > greatest_4[odd];
     always_ff @(posedge aclk) begin
@@ -115,10 +118,10 @@ module post_dfl
     share_14 <= 35'(weight_13) * 35'(tag[13].bin);
   end
   for (genvar side = 0; side < 4; side++) begin : gen_side
-    (* ram_style = "block" *)logic [72:0] sums[DFL_CELLS];
+    (* ram_style = "block" *) logic [72:0] sums[DFL_CELLS];
     logic [72:0] sums_1, sums_2, new_15;
     at_t from;
-    assign from = read ? at_t'(read_at) : tag[12].at;
+    assign from = read ? read_at : tag[12].at;
     assign {sum[side], moment[side]} = sums_2;
     always_ff @(posedge aclk) begin
       sums_1 <= sums[from];

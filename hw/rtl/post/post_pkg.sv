@@ -14,9 +14,8 @@ package post_pkg;
   // threshold * area: 16 bits by 2^42 inclusive.
   localparam int unsigned WEIGHT_BITS = 59;
 
-  // Most cells of a head that any build takes, and most numbers of an anchor: 64 and 1024 classes.
+  // Most cells of a head that any build takes.
   localparam int unsigned CELL_BITS = 16;
-  localparam int unsigned PLANE_BITS = 11;
 
   typedef logic [COORD_BITS-1:0] coord_t;
   typedef logic [WEIGHT_BITS-1:0] weight_t;
@@ -37,7 +36,6 @@ package post_pkg;
 
   localparam int unsigned MAX_HEADS = 4;
   localparam int unsigned MAX_ANCHORS = 3;
-  localparam int unsigned DFL_BINS = 16;
 
   // Forms of fixed point: Q24 held to 16 or to 64, Q16 held to 65536 pixels.
   typedef enum logic [1:0] {

@@ -7,7 +7,7 @@ module post_power
     input  logic [23:0] fraction,
     output logic [30:0] mantissa
 );
-  (* rom_style = "block" *)logic [53:0] rom[256];
+  (* rom_style = "block" *) logic [53:0] rom[256];
   initial for (int unsigned i = 0; i < 256; i++) rom[i] = POWER[i];
 
   logic [53:0] read_1, read_2;

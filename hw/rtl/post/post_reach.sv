@@ -42,7 +42,7 @@ module post_reach
     logic [61:0] dividend;
     logic [35:0] trial;
     logic fits;
-    assign dividend = {moment[side], 24'b0} + 62'(sum[side] >> 1);
+    assign dividend = {moment[side], 24'b0} + 62'(sum[side][34:1]);
     assign trial = {remainder, rest[side][QUOTIENT_BITS-1]};
     assign fits = trial >= 36'(divisor);
     always_ff @(posedge aclk) begin
@@ -72,7 +72,11 @@ module post_reach
   assign middle_0 = signed'({2'b0, place_0, 1'b1, 23'b0});
   assign reach_0 = signed'({11'b0, quotient[side_0]});
   assign limit_4 = {side_4[0] ? height : width, 8'b0};
-  assign held_4 = (edge_4 < 0) ? '0 : (edge_4 > signed'({14'b0, limit_4})) ? limit_4 : coord_t'(edge_4);
+  always_comb begin
+    if (edge_4 < 0) held_4 = '0;
+    else if (edge_4 > signed'({14'b0, limit_4})) held_4 = limit_4;
+    else held_4 = coord_t'(edge_4);
+  end
   always_ff @(posedge aclk) begin
     cells_1 <= side_0[1] ? middle_0 + reach_0 : middle_0 - reach_0;
     pixels_2 <= cells_1 * signed'({1'b0, stride});

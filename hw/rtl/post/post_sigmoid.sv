@@ -8,7 +8,7 @@ module post_sigmoid
     input  logic        negative,
     output logic [24:0] value
 );
-  (* rom_style = "block" *)logic [40:0] rom[1024];
+  (* rom_style = "block" *) logic [40:0] rom[1024];
   initial for (int unsigned i = 0; i < 1024; i++) rom[i] = SIGMOID[i];
 
   logic [40:0] read_1, read_2;

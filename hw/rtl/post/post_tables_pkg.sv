@@ -2,6 +2,7 @@
 //
 // Tables of hw/model, each entry with the rise to the next one.
 package post_tables_pkg;
+  // verilog_format: off
   // sigmoid(i / 64) in Q24: 24 bits, rise 17 bits.
   localparam logic [40:0] SIGMOID[1024] = '{
     41'h1000000ffff, 41'h101fffefff6, 41'h103ffeaffe7, 41'h105ffb8ffcf, 41'h107ff56ffae,
@@ -279,4 +280,5 @@ package post_tables_pkg;
     54'h3ea0ecb756f078, 54'h3ecc64f3572cd0, 54'h3ef7fb5b576953, 54'h3f23b004d7a5fd,
     54'h3f4f830357e2d4, 54'h3f7b746d581fd4, 54'h3fa78457585cff, 54'h3fd3b2d6d89a53
   };
+  // verilog_format: on
 endpackage : post_tables_pkg

@@ -35,6 +35,8 @@ module post_walk
     output logic                         ended,
     output logic                         complete
 );
+  // 64 numbers of a box and 1024 classes at most.
+  localparam int unsigned PLANE_BITS = 11;
   localparam logic [2:0] SPACING = 3'd7;
 
   typedef enum logic [1:0] {
@@ -84,7 +86,7 @@ module post_walk
     number.first_plane <= plane == '0;
     number.last_plane <= in_last;
     for (int unsigned i = 0; i < 5; i++)
-      number.box_number[i] <= !is_dfl && !is_class && plane == PLANE_BITS'(i);
+    number.box_number[i] <= !is_dfl && !is_class && plane == PLANE_BITS'(i);
     number.is_class <= is_class;
     number.class_id <= CLASS_BITS'(plane - first_class);
     dfl.valid <= go && is_dfl && !bin[4] && (filling || !in_last);

@@ -52,11 +52,13 @@ def text():
         "//\n"
         "// Tables of hw/model, each entry with the rise to the next one.\n"
         "package post_tables_pkg;\n"
+        "  // verilog_format: off\n"
         + rom("SIGMOID", "sigmoid(i / 64) in Q24: 24 bits, rise 17 bits.", s, 24, 17)
         + "  // sigmoid(16) in Q24.\n"
         + f"  localparam logic [23:0] SIGMOID_END = 24'd{s[-1]};\n"
         + rom("POWER", "2^(i / 256) in Q30: 31 bits, rise 23 bits.", p, 31, 23)
-        + "endpackage : post_tables_pkg\n"
+        + "  // verilog_format: on\n"
+        "endpackage : post_tables_pkg\n"
     )
 
 
