@@ -49,6 +49,7 @@ fn every_board_has_a_design_with_the_addresses_of_its_description() {
         has("set dma_pre CONFIG.c_addr_width 40");
         has("set dma_post CONFIG.c_s2mm_burst_size 8");
         has("set dma_pre CONFIG.c_include_mm2s_dre 1");
+        has("set dma_pre CONFIG.c_m_axis_mm2s_tdata_width 64");
         has("net hpc0_cache/dout ps/saxigp0_awcache");
         let gate = design.contains("net gate/irq interrupts/In6");
         assert_eq!(gate, set == "detect", "{board}");

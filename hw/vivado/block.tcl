@@ -111,8 +111,8 @@ proc tandem_lane {lane} {
         lappend settings CONFIG.c_m_axi_${direction}_data_width $width \
             CONFIG.c_${direction}_burst_size $beats
     }
-    # The other stream's width follows the kernel.
-    lappend settings CONFIG.c_m_axis_mm2s_tdata_width [lindex $tandem($lane.mm2s) 1]
+    # The other stream's width follows the kernel's port by itself.
+    lappend settings CONFIG.c_m_axis_mm2s_tdata_width [expr {8 * [dict get $tandem($lane.parameters) S_BYTES]}]
     set_property -dict $settings [get_bd_cells $dma]
     foreach clock {s_axi_lite_aclk m_axi_sg_aclk m_axi_mm2s_aclk m_axi_s2mm_aclk} {
         tandem_net ps/pl_clk0 $dma/$clock

@@ -1,5 +1,5 @@
 // A block design takes Verilog, not SystemVerilog, as a module: this one has the kernel's ports and nothing else.
-module tandem_pre_bd #(parameter integer PPC = 4, parameter integer S_BYTES = 16, parameter integer M_BYTES = 16) (
+module tandem_pre_bd #(parameter integer PPC = 4, parameter integer S_BYTES = 8, parameter integer M_BYTES = 8, parameter integer FEATURES = 16143) (
     (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
     (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axil:s_axis:m_axis, ASSOCIATED_RESET aresetn" *)
     input  wire        aclk,
@@ -37,7 +37,7 @@ module tandem_pre_bd #(parameter integer PPC = 4, parameter integer S_BYTES = 16
     (* X_INTERFACE_PARAMETER = "SENSITIVITY LEVEL_HIGH" *)
     output wire        irq
 );
-    tandem_pre #(.PPC(PPC), .S_BYTES(S_BYTES), .M_BYTES(M_BYTES)) kernel (
+    tandem_pre #(.PPC(PPC), .S_BYTES(S_BYTES), .M_BYTES(M_BYTES), .FEATURES(FEATURES)) kernel (
         .aclk(aclk),
         .aresetn(aresetn),
         .irq(irq),

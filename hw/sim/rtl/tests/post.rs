@@ -1,0 +1,293 @@
+//! `tandem_post` against tandem_model::post, job after job on one kernel.
+
+#[path = "post_support/mod.rs"]
+mod post_support;
+#[path = "post_support/jobs.rs"]
+mod jobs;
+
+use jobs::{Build, Spread};
+use post_support::{Coverage, cases};
+use tandem_model::post::{HeadKind, MAX_CANDIDATES, PostError, PostParams, PostScratch, postprocess};
+use tandem_regs::post::offset;
+use tandem_rtl::{Kernel, Rng, SinkId, SourceId, Stall};
+
+const OK: u32 = 0;
+const REFUSED: u32 = 1;
+const TOO_MANY: u32 = 2;
+const SHORT: u32 = 3;
+
+const SMALL: Build = Build { cells: 1200, dfl_cells: 300 };
+const WIDE: Build = Build { cells: 8400, dfl_cells: 6400 };
+
+/// A kernel with its streams, between jobs.
+struct Bench {
+    kernel: Kernel,
+    source: SourceId,
+    sink: SinkId,
+    job: u32,
+    scratch: Box<PostScratch>,
+}
+
+impl Bench {
+    fn new(name: &str, seed: u64) -> Self {
+        let mut kernel = Kernel::load(name, seed);
+        kernel.reset();
+        let source = kernel.source("s_axis", Stall::never());
+        let sink = kernel.sink("m_axis", Stall::never());
+        kernel.write32(offset::CTRL, 1);
+        Self { kernel, source, sink, job: 0, scratch: Box::default() }
+    }
+
+    fn write(&mut self, p: &PostParams) {
+        let halves = |low: u16, high: u16| u32::from(low) | u32::from(high) << 16;
+        let mut write = |at, value| self.kernel.write32(at, value);
+        let agnostic = u32::from(p.class_agnostic) << 8;
+        write(offset::CONFIG, u32::from(p.head_count) | agnostic | u32::from(p.top_k) << 16);
+        write(offset::LIMITS, halves(p.classes, p.max_detections));
+        write(offset::THRESHOLDS, halves(p.score_threshold, p.iou_threshold));
+        write(offset::INPUT_SIZE, halves(p.width, p.height));
+        for (head, at) in p.used_heads().iter().zip((offset::H0_GRID..).step_by(0x20)) {
+            write(at, halves(head.grid_w, head.grid_h));
+            let kind = (head.kind as u32) << 16;
+            write(at + 4, u32::from(head.stride) | kind | u32::from(head.anchor_count) << 24);
+            for (anchor, (w, h)) in (at + 8..).step_by(4).zip(head.anchors) {
+                write(anchor, halves(w, h));
+            }
+            write(at + 0x14, head.offset);
+        }
+    }
+
+    fn start(&mut self) {
+        self.job = self.job.wrapping_add(1);
+        self.kernel.write32(offset::START, self.job);
+    }
+
+    /// Waits for the job's end, acknowledges it and gives its status.
+    fn status(&mut self, what: &str) -> u32 {
+        let irq = self.kernel.port("irq");
+        self.kernel.run_until(5_000_000, what, |k| k.get_port(irq) == 1);
+        assert_eq!(self.kernel.read32(offset::DONE), self.job, "{what}");
+        let status = self.kernel.read32(offset::STATUS);
+        self.kernel.write32(offset::ACK, self.job);
+        assert_eq!(self.kernel.get("irq"), 0, "{what}");
+        status
+    }
+
+    /// The status and the packet that the model says.
+    fn expected(&mut self, p: &PostParams, slot: &[u8]) -> (u32, Option<Vec<u8>>) {
+        let mut result = vec![0; p.result_bytes()];
+        match postprocess(p, slot, &mut result, &mut self.scratch) {
+            Ok(header) => {
+                result.truncate(header.result_bytes());
+                (OK, Some(result))
+            }
+            Err(PostError::TooManyCandidates) => (TOO_MANY, None),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Whether the stream gave what it should: a packet, or none.
+    fn check_output(&mut self, expected: Option<Vec<u8>>, what: &str) {
+        let packets = self.kernel.take(self.sink);
+        let expected: Vec<_> = expected.into_iter().collect();
+        if packets != expected {
+            let words = |bytes: &Vec<u8>| -> Vec<u32> {
+                bytes.as_chunks::<4>().0.iter().map(|w| u32::from_le_bytes(*w)).collect()
+            };
+            let (ours, theirs) = (packets.first().map(words), expected.first().map(words));
+            let head = |w: &Option<Vec<u32>>| w.as_ref().map(|w| w[..8].to_vec());
+            println!("header {:?}, expected {:?}", head(&ours), head(&theirs));
+            if let (Some(ours), Some(theirs)) = (ours, theirs) {
+                let at = ours.iter().zip(&theirs).position(|(a, b)| a != b);
+                let Some(at) = at else { panic!("{what}: length") };
+                let first = 8 + at.saturating_sub(8) / 6 * 6;
+                println!("word {at}: {:?}", &ours[first..(first + 6).min(ours.len())]);
+                println!("expected {:?}", &theirs[first..(first + 6).min(theirs.len())]);
+            }
+            panic!("{what}");
+        }
+    }
+}
+
+fn word(bytes: &[u8], n: usize) -> u32 {
+    u32::from_le_bytes(bytes.as_chunks::<4>().0[n])
+}
+
+const BINS: &[&str] = &[
+    "yolov3", "yolov5", "yolov8", "yolox", "boxes", "kinds mixed", "four heads", "three anchors",
+    "one cell", "fewer than 8 cells", "grid at the build's limit", "one class", "17 classes",
+    "16 classes, yolov8", "more than 500 classes", "not finite", "no candidate", "one candidate",
+    "more than 1000 candidates", "surplus", "surplus beyond the store", "cut", "too many",
+    "threshold is a candidate's score", "threshold just above it", "class agnostic",
+    "score 65535", "edge clipped", "1024 detections", "empty box", "source stalls", "sink stalls",
+    "next parameters while a job runs", "next packet while a job runs", "back to back",
+];
+
+fn note(cover: &mut Coverage, p: &PostParams, result: Option<&[u8]>, build: Build) {
+    let heads = p.used_heads();
+    let kind = |kind| heads.iter().any(|head| head.kind == kind);
+    let some = |cells: std::ops::Range<usize>| heads.iter().any(|h| cells.contains(&h.cells()));
+    cover.note("yolov3", kind(HeadKind::YoloV3));
+    cover.note("yolov5", kind(HeadKind::YoloV5));
+    cover.note("yolov8", kind(HeadKind::YoloV8));
+    cover.note("yolox", kind(HeadKind::YoloX));
+    cover.note("boxes", kind(HeadKind::Boxes));
+    cover.note("kinds mixed", heads.iter().any(|h| h.kind != heads[0].kind));
+    cover.note("four heads", heads.len() == 4);
+    cover.note("three anchors", heads.iter().any(|h| h.anchor_count == 3));
+    cover.note("one cell", some(1..2));
+    cover.note("fewer than 8 cells", some(2..8));
+    cover.note("grid at the build's limit", some(build.cells as usize..build.cells as usize + 1));
+    cover.note("one class", p.classes == 1);
+    cover.note("17 classes", p.classes == 17);
+    cover.note("16 classes, yolov8", p.classes == 16 && kind(HeadKind::YoloV8));
+    cover.note("more than 500 classes", p.classes > 500);
+    cover.note("class agnostic", p.class_agnostic);
+    let Some(result) = result else { return };
+    let [count, candidates, not_finite, cut, surplus] = [0, 1, 2, 3, 4].map(|n| word(result, n));
+    cover.note("not finite", not_finite > 0);
+    cover.note("no candidate", candidates == 0);
+    cover.note("one candidate", candidates == 1);
+    cover.note("more than 1000 candidates", candidates > 1000);
+    cover.note("surplus", surplus > 0);
+    cover.note("surplus beyond the store", surplus > 0 && candidates > 4352);
+    cover.note("cut", cut > 0);
+    cover.note("1024 detections", count == 1024);
+    for det in result[32..].chunks_exact(24) {
+        let [x1, y1, x2, y2, score] = [0, 1, 2, 3, 4].map(|n| word(det, n));
+        cover.note("score 65535", score & 0xffff == 0xffff);
+        cover.note("edge clipped", x1 == 0 && x2 == u32::from(p.width) << 8);
+        cover.note("empty box", x1 == x2 || y1 == y2);
+    }
+}
+
+/// The threshold on a score that occurs, or one above it.
+fn threshold_on_a_score(bench: &mut Bench, rng: &mut Rng, p: &mut PostParams, slot: &[u8]) -> i32 {
+    let mut probe = p.clone();
+    (probe.top_k, probe.max_detections, probe.iou_threshold) = (1000, 1024, 65535);
+    let Some(result) = bench.expected(&probe, slot).1 else { return -1 };
+    let count = u64::from(word(&result, 0));
+    if count == 0 {
+        return -1;
+    }
+    let at = 32 + 24 * rng.below(count) as usize;
+    let score = word(&result[at..], 4) as u16;
+    let above = i32::from(rng.chance(512));
+    p.score_threshold = score.saturating_add(above as u16);
+    above
+}
+
+fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage, case: u64) {
+    let numbers = rng.pick(&[2_000_u64, 8_000, 8_000, 20_000]);
+    let numbers = if rng.chance(24) { 130_000 } else { numbers };
+    let mut p = jobs::params(rng, build, numbers);
+    let mut spread = rng.pick(&[
+        Spread::Coarse, Spread::Usual, Spread::Special, Spread::Special, Spread::Bits, Spread::Sparse,
+    ]);
+    if numbers > 100_000 {
+        // Crowds: more candidates than the store has places.
+        p.heads[..usize::from(p.head_count)].iter_mut().for_each(|head| {
+            (head.kind, head.stride, head.anchor_count) = (HeadKind::Boxes, 1, 1);
+            (head.grid_w, head.grid_h) = (build.cells as u16, 1);
+        });
+        p.heads = [p.heads[0]; 4];
+        (p.head_count, p.classes) = (4, 1);
+        let step = p.heads[0].bytes(1).next_multiple_of(64) as u32;
+        p.heads.iter_mut().zip(0..).for_each(|(head, n)| head.offset = n * step);
+        (p.score_threshold, p.max_detections) = (rng.pick(&[0, 20_000]), 1024);
+        p.top_k = rng.pick(&[0, 0, 1, 300, 4096, 4096]);
+        spread = Spread::Usual;
+    }
+    let (slot, stream) = jobs::heads(rng, &p, spread);
+    if rng.chance(256) {
+        let above = threshold_on_a_score(bench, rng, &mut p, &slot);
+        cover.note("threshold is a candidate's score", above == 0);
+        cover.note("threshold just above it", above == 1);
+    }
+    let what = format!("case {case}: {spread:?} {p:?}");
+    let (status, expected) = bench.expected(&p, &slot);
+    note(cover, &p, expected.as_deref(), build);
+    cover.note("too many", status == TOO_MANY);
+    let (stall_in, stall_out) = (rng.chance(400), rng.chance(400));
+    let stall = |on, seed| if on { Stall::any(seed) } else { Stall::never() };
+    bench.kernel.stall_source(bench.source, stall(stall_in, rng.next_u64()));
+    bench.kernel.stall_sink(bench.sink, stall(stall_out, rng.next_u64()));
+    cover.note("source stalls", stall_in);
+    cover.note("sink stalls", stall_out);
+    bench.write(&p);
+    if rng.chance(512) {
+        bench.kernel.push(bench.source, &stream);
+        bench.start();
+    } else {
+        bench.start();
+        bench.kernel.push(bench.source, &stream);
+    }
+    // The next job's parameters may be written while this one runs.
+    if rng.chance(128) {
+        let next = jobs::params(rng, build, 100);
+        let early = !bench.kernel.source_of(bench.source).is_empty();
+        bench.write(&next);
+        cover.note("next parameters while a job runs", early);
+    }
+    assert_eq!(bench.status(&what), status, "{what}");
+    bench.check_output(expected, &what);
+}
+
+/// Two jobs, the second asked for and its packet offered while the first runs.
+fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage, case: u64) {
+    let mut wanted = Vec::new();
+    let first = bench.job;
+    for n in 0..2 {
+        let p = jobs::params(rng, build, 3_000);
+        let (slot, stream) = jobs::heads(rng, &p, Spread::Usual);
+        let (status, expected) = bench.expected(&p, &slot);
+        let running = n > 0 && bench.kernel.read32(offset::DONE) == first;
+        if status != OK {
+            break;
+        }
+        if n == 0 {
+            bench.kernel.stall_source(bench.source, Stall::any(rng.next_u64()));
+        }
+        cover.note("next packet while a job runs", running);
+        bench.kernel.push(bench.source, &stream);
+        bench.write(&p);
+        cover.note("back to back", running && bench.kernel.read32(offset::DONE) == first);
+        bench.start();
+        wanted.push((expected, format!("case {case}, job {n} of two: {p:?}")));
+    }
+    let count = wanted.len();
+    let (sink, job) = (bench.sink, bench.job);
+    bench.kernel.run_until(3_000_000, "packets", |k| k.packets(sink).len() == count);
+    for _ in 0..20 {
+        bench.kernel.clock();
+    }
+    assert_eq!(bench.kernel.read32(offset::DONE), job);
+    bench.kernel.write32(offset::ACK, job);
+    for (packet, (expected, what)) in bench.kernel.take(sink).into_iter().zip(wanted) {
+        assert!(Some(packet) == expected, "{what}");
+    }
+}
+
+fn random_jobs(name: &str, build: Build, usual: u64, bins: &[&'static str]) {
+    let mut cover = Coverage::new(bins);
+    let mut bench = Bench::new(name, 1);
+    let mut clocks = 0;
+    for case in 0..cases(usual) {
+        let mut rng = Rng::new(case);
+        if case % 64 == 63 {
+            clocks += bench.kernel.clocks();
+            bench = Bench::new(name, case);
+        }
+        match rng.below(16) {
+            0 => two_jobs(&mut bench, &mut rng, build, &mut cover, case),
+            _ => one_job(&mut bench, &mut rng, build, &mut cover, case),
+        }
+    }
+    println!("{name}: {} clocks", clocks + bench.kernel.clocks());
+    cover.finish();
+}
+
+#[test]
+fn random_jobs_are_the_models() {
+    random_jobs("post_small", SMALL, 400, BINS);
+}
