@@ -64,6 +64,8 @@ enum Task {
         /// Only the proofs and benches whose name contains this.
         filter: Option<String>,
     },
+    /// Verilate the kernels that `agentctl --pl rtl` runs, into .tandem/rtl.
+    RtlModels,
     /// Build the R5F image, print its size against TCM, run one job on it in QEMU.
     Rpu {
         /// Build and report sizes only.
@@ -93,6 +95,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
+        Task::RtlModels => rtl::board_models(&runner),
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
@@ -123,6 +126,9 @@ fn seeds(runner: &Runner, from: u64, count: u64) -> Result<()> {
 fn demo(runner: &Runner, args: &[String]) -> Result<()> {
     assets::ensure(&runner.root, &mut |line| runner.say(line))?;
     runner.cargo(&["build", "--quiet", "--release", "-p", "tandem-agentctl"])?;
+    if args.iter().any(|word| word == "--pl=rtl") || args.windows(2).any(|w| w == ["--pl", "rtl"]) {
+        rtl::board_models(runner)?;
+    }
     let mut command = runner.command("target/release/agentctl");
     command.arg("demo").args(args);
     let status = command.status()?;

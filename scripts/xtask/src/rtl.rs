@@ -70,10 +70,29 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
     runner.cargo(&["test", "--release", "-p", "tandem-rtl"])
 }
 
+/// The kernels of a virtual board, for `agentctl --pl rtl`. What has not changed is not built again.
+pub fn board_models(runner: &Runner) -> Result<()> {
+    apt::ensure(runner, &["verilator", "g++"], None)?;
+    runner.say("Verilating the kernels of the board (a minute where they have changed)");
+    let mut cargo = runner.cargo_command();
+    // The build script would make the models of all benches.
+    cargo.env("TANDEM_RTL_ONLY", "none");
+    cargo.args(["run", "--quiet", "--release", "-p", "tandem-rtl", "--features", "verilate"]);
+    shell::run(cargo.args(["--bin", "verilate", "--", ".tandem/rtl"]))
+}
+
 /// The benches, for a caller that counts them.
 pub fn benches(runner: &Runner) -> Command {
     let mut cargo = runner.cargo_command();
     cargo.args(["test", "--release", "-p", "tandem-rtl", "--no-fail-fast"]);
+    cargo
+}
+
+/// The main job on the board's kernels.
+pub fn verdicts(runner: &Runner) -> Command {
+    let mut cargo = runner.cargo_command();
+    cargo.args(["test", "--release", "-p", "tandem-tests", "--features", "rtl"]);
+    cargo.args(["--test", "verilated", "--no-fail-fast"]);
     cargo
 }
 

@@ -56,6 +56,11 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
             total.add(step(runner, &label, || Count::of(rtl::run_step(runner, name), &label)));
         }
         total.add(step(runner, "rtl: benches", || counted(&mut rtl::benches(runner), "benches")));
+        let label = "rtl: verdicts of Verilated kernels";
+        total.add(step(runner, label, || match rtl::board_models(runner) {
+            Ok(()) => counted(&mut rtl::verdicts(runner), label),
+            Err(error) => Count::of(Err(error), label),
+        }));
         type Check = fn(&Runner) -> Result<()>;
         let checks: [(&str, Check); 4] = [
             ("agentd and agentctl for aarch64", cross::arm64),

@@ -3,7 +3,7 @@
 
 mod builder;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use builder::{Builder, table};
@@ -20,7 +20,8 @@ fn main() -> Result<()> {
     let builder = Builder {
         rtl: here.join("../../rtl").canonicalize().context("no hw/rtl")?,
         shim: here.join("shim.cpp"),
-        out: PathBuf::from(folder),
+        // Verilator is run in the folder of the sources.
+        out: std::path::absolute(folder).context("the folder")?,
         jobs,
         trace: false,
     };

@@ -1,13 +1,15 @@
 //! `tandem_post` against tandem_model::post, job after job on one kernel.
 
-#[path = "post_support/mod.rs"]
-mod post_support;
 #[path = "post_support/jobs.rs"]
 mod jobs;
+#[path = "post_support/mod.rs"]
+mod post_support;
 
 use jobs::{Build, Spread};
 use post_support::{Coverage, cases};
-use tandem_model::post::{HeadKind, MAX_CANDIDATES, PostError, PostParams, PostScratch, postprocess};
+use tandem_model::post::{
+    HeadKind, MAX_CANDIDATES, PostError, PostParams, PostScratch, postprocess,
+};
 use tandem_regs::post::offset;
 use tandem_rtl::{Kernel, Rng, SinkId, SourceId, Stall};
 
@@ -114,13 +116,41 @@ fn word(bytes: &[u8], n: usize) -> u32 {
 }
 
 const BINS: &[&str] = &[
-    "yolov3", "yolov5", "yolov8", "yolox", "boxes", "kinds mixed", "four heads", "three anchors",
-    "one cell", "fewer than 8 cells", "grid at the build's limit", "one class", "17 classes",
-    "16 classes, yolov8", "more than 500 classes", "not finite", "no candidate", "one candidate",
-    "more than 1000 candidates", "surplus", "surplus beyond the store", "cut", "too many",
-    "threshold is a candidate's score", "threshold just above it", "class agnostic",
-    "score 65535", "edge clipped", "1024 detections", "empty box", "source stalls", "sink stalls",
-    "next parameters while a job runs", "next packet while a job runs", "back to back",
+    "yolov3",
+    "yolov5",
+    "yolov8",
+    "yolox",
+    "boxes",
+    "kinds mixed",
+    "four heads",
+    "three anchors",
+    "one cell",
+    "fewer than 8 cells",
+    "grid at the build's limit",
+    "one class",
+    "17 classes",
+    "16 classes, yolov8",
+    "more than 500 classes",
+    "not finite",
+    "no candidate",
+    "one candidate",
+    "more than 1000 candidates",
+    "surplus",
+    "surplus beyond the store",
+    "cut",
+    "too many",
+    "threshold is a candidate's score",
+    "threshold just above it",
+    "class agnostic",
+    "score 65535",
+    "edge clipped",
+    "1024 detections",
+    "empty box",
+    "source stalls",
+    "sink stalls",
+    "next parameters while a job runs",
+    "next packet while a job runs",
+    "back to back",
 ];
 
 fn note(cover: &mut Coverage, p: &PostParams, result: Option<&[u8]>, build: Build) {
@@ -182,7 +212,12 @@ fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage,
     let numbers = if rng.chance(24) { 130_000 } else { numbers };
     let mut p = jobs::params(rng, build, numbers);
     let mut spread = rng.pick(&[
-        Spread::Coarse, Spread::Usual, Spread::Special, Spread::Special, Spread::Bits, Spread::Sparse,
+        Spread::Coarse,
+        Spread::Usual,
+        Spread::Special,
+        Spread::Special,
+        Spread::Bits,
+        Spread::Sparse,
     ]);
     if numbers > 100_000 {
         // Crowds: more candidates than the store has places.

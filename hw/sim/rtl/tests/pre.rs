@@ -24,7 +24,9 @@ fn number(name: &str, usual: u64) -> u64 {
 /// Formats that CAPS says are built in.
 fn formats(caps: u32) -> Vec<PixelFormat> {
     let bit = |format: PixelFormat| match format {
-        PixelFormat::Rgb8 | PixelFormat::Nv12 | PixelFormat::Mono8 | PixelFormat::Yuyv => format as u32,
+        PixelFormat::Rgb8 | PixelFormat::Nv12 | PixelFormat::Mono8 | PixelFormat::Yuyv => {
+            format as u32
+        }
         deep if deep.sample_bytes() == 2 => 5,
         _ => 4,
     };
@@ -118,7 +120,10 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     }
     let status = bench.finish(number, patience(&small));
     let got = bench.kernel.take(bench.sink);
-    assert!(bench.kernel.source_of(bench.source).is_empty(), "{context}: input left {p:?} {fate:?}");
+    assert!(
+        bench.kernel.source_of(bench.source).is_empty(),
+        "{context}: input left {p:?} {fate:?}"
+    );
     let right = if matches!(fate, Fate::Short(_) | Fate::Long(_)) { SHORT } else { OK };
     assert_eq!(status, right, "{context}: {p:?} {fate:?}");
     if status == OK {
@@ -132,7 +137,11 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
         // The packet that was cut short is filled up with anything.
         if status == OK || number + 1 < got.len() {
             let at = (0..wanted.len()).find(|i| got_one[*i] != wanted[*i]);
-            assert_eq!(at.map(|i| (i, got_one[i], wanted[i])), None, "{context}: packet {number} {p:?} {fate:?}");
+            assert_eq!(
+                at.map(|i| (i, got_one[i], wanted[i])),
+                None,
+                "{context}: packet {number} {p:?} {fate:?}"
+            );
         }
     }
     cover.job(&bench.build, &p, fate, status);
