@@ -66,7 +66,7 @@ pub async fn run(cli: &Cli, demo: &Demo, output: &mut Output) -> anyhow::Result<
         bail!("The firmware did not join within {} s", JOIN_WITHIN.as_secs());
     }
     wait_for_line(&service).await?;
-    let mut view = View::new(output.is_json());
+    let mut view = View::new(output.is_json(), cli.local.pl);
     view.opening(&service.status().await);
     let mut score = Score::default();
     let mut conveyor = Conveyor::new(&service, &demo.out);

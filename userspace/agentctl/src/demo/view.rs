@@ -10,12 +10,14 @@ use tandem_agent::service::Status;
 use super::act::Act;
 use super::record::{Fate, PartRecord};
 use super::score::{Judgement, Score};
+use crate::cli::PlKind;
 use crate::output::{micros, table};
 
 const BAR: usize = 24;
 
 /// Where the story is told. In JSON mode it is told on standard error.
 pub struct View {
+    pl: PlKind,
     live: bool,
     json: bool,
     printed: usize,
@@ -24,8 +26,8 @@ pub struct View {
 
 impl View {
     /// A view of this process's terminal.
-    pub fn new(json: bool) -> Self {
-        Self { live: !json && stdout().is_terminal(), json, printed: 0, open: 0 }
+    pub fn new(json: bool, pl: PlKind) -> Self {
+        Self { pl, live: !json && stdout().is_terminal(), json, printed: 0, open: 0 }
     }
 
     fn line(&self, text: &str) {
@@ -36,15 +38,23 @@ impl View {
         if self.live { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
+    fn logic(&self) -> &'static str {
+        match self.pl {
+            PlKind::Model => "its bit-exact model",
+            PlKind::Rtl => "its SystemVerilog, Verilated (pre, post; gate and DMA are models)",
+        }
+    }
+
     /// What stands ready.
     pub fn opening(&mut self, status: &Status) {
         self.line(&self.paint("1", "Tandem on the virtual board"));
         let engine = status.engine.split(", /").next().unwrap_or_default(); // without its path
         self.line(&format!(
-            "  firmware, drivers, link and agent are the real code; the programmable logic is its \
-             bit-exact model\n  main model {} on {}; hardware and line are simulated, times are \
-             this machine's",
-            status.model, engine
+            "  firmware, drivers, link and agent are the real code; the programmable logic is {}\n  \
+             main model {} on {}; hardware and line are simulated, times are this machine's",
+            self.logic(),
+            status.model,
+            engine
         ));
     }
 
@@ -166,9 +176,10 @@ impl View {
         self.line("");
         self.stages(stats);
         self.line(&format!(
-            "\n  simulated: programmable logic (bit-exact model), line, gate timing on this \
-             machine's clock\n  pictures: {0}/part-*.png   timeline: {0}/timeline.svg",
-            out.display()
+            "\n  simulated: programmable logic ({1}), line, gate timing on this machine's \
+             clock\n  pictures: {0}/part-*.png   timeline: {0}/timeline.svg",
+            out.display(),
+            self.logic()
         ));
         for problem in &summary.broken {
             self.line(&self.paint("1;31", &format!("  ✗ {problem}")));
@@ -183,6 +194,7 @@ impl View {
             vec![["stage", "on", "runs", "p50", "p99", "max"].map(str::to_owned).to_vec()];
         for stage in stats.stages.iter().filter(|stage| stage.count > 0) {
             let silicon = match stage.silicon {
+                Some(Silicon::Pl) if self.pl == PlKind::Rtl => "pl (rtl)",
                 Some(Silicon::Pl) => "pl (model)",
                 Some(Silicon::Gpu) => "gpu",
                 Some(Silicon::Cpu) => "cpu",
