@@ -1,6 +1,6 @@
 //! What must hold between the maps.
 
-use tandem_regs::{axi_dma, gate, kernel, post, pre, sg_descriptor};
+use tandem_regs::{axi_dma, gate, kernel, post, pre, sg_descriptor, slice};
 
 /// Code that drives either kernel uses `kernel`; it must be where `pre` and `post` have it.
 #[test]
@@ -26,7 +26,7 @@ fn identities_are_readable_text() {
 
 #[test]
 fn hashes_differ() {
-    let hashes = [pre::MAP_HASH, post::MAP_HASH, gate::MAP_HASH, kernel::MAP_HASH];
+    let hashes = [pre::MAP_HASH, post::MAP_HASH, gate::MAP_HASH, slice::MAP_HASH, kernel::MAP_HASH];
     for (i, a) in hashes.iter().enumerate() {
         assert!(hashes[i + 1..].iter().all(|b| a != b));
     }

@@ -13,3 +13,5 @@ pub mod post;
 pub mod pre;
 #[rustfmt::skip]
 pub mod sg_descriptor;
+#[rustfmt::skip]
+pub mod slice;
