@@ -5,6 +5,7 @@
 //! interfaces are checked in every clock, and whoever breaks one is named in a panic.
 
 mod axil;
+mod bins;
 pub mod board;
 mod kernel;
 mod model;
@@ -13,6 +14,7 @@ mod stall;
 mod stream;
 
 pub use axil::BusError;
+pub use bins::Bins;
 pub use kernel::{Kernel, SinkId, SourceId};
 pub use model::{Model, Port};
 pub use rng::Rng;
