@@ -1,5 +1,8 @@
 // What the parts of the post-process kernel have in common: sizes of the model's numbers and the
 // records that travel between the parts.
+// Not every part uses all of it.
+// verilator lint_off UNUSEDPARAM
+
 package post_pkg;
   // An edge is Q8 of 0 to 8192 pixels, both inclusive.
   localparam int unsigned COORD_BITS = 22;
@@ -157,3 +160,4 @@ package post_pkg;
     return (a < b) ? a : b;
   endfunction
 endpackage : post_pkg
+// verilator lint_on UNUSEDPARAM

@@ -71,6 +71,9 @@ module tandem_post
   // verilator lint_on UNUSEDSIGNAL
   logic [7:0] end_code;
   tandem_regs_post regs (.*);
+  assign d.caps_yolov8 = DFL_CELLS > 0;
+  assign d.capacity_cells = 16'(CELLS);
+  assign d.capacity_yolov8_cells = 16'(DFL_CELLS);
   tandem_job jobs (
       .aclk,
       .aresetn,
@@ -398,4 +401,8 @@ module tandem_post
       .m_axis_tready
   );
   assign reported = report_idle && !m_axis_tvalid;
+
+  if (CELLS > 65535 || DFL_CELLS > CELLS) begin : gen_capacity
+    $error("CELLS and DFL_CELLS have limits");
+  end
 endmodule : tandem_post

@@ -116,9 +116,22 @@ pub fn heads(rng: &mut Rng, params: &PostParams, spread: Spread) -> (Vec<u8>, Ve
 
 fn number(rng: &mut Rng, kind: HeadKind, plane: usize, spread: Spread, hot: bool) -> u32 {
     const SPECIAL: [u32; 16] = [
-        0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x7f80_0001, 0x0000_0000, 0x8000_0000, 0x0000_0001,
-        0x8000_0001, 0x7f7f_ffff, 0xff7f_ffff, 0x4180_0000, 0xc180_0000, 0x4280_0000, 0x3300_0000,
-        0x32ff_ffff, 0x4780_0000,
+        0x7f80_0000,
+        0xff80_0000,
+        0x7fc0_0000,
+        0x7f80_0001,
+        0x0000_0000,
+        0x8000_0000,
+        0x0000_0001,
+        0x8000_0001,
+        0x7f7f_ffff,
+        0xff7f_ffff,
+        0x4180_0000,
+        0xc180_0000,
+        0x4280_0000,
+        0x3300_0000,
+        0x32ff_ffff,
+        0x4780_0000,
     ];
     if spread == Spread::Bits {
         return rng.next_u32();
