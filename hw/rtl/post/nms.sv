@@ -87,7 +87,7 @@ module nms
   slot_t low_slot, high_slot, walk_at, walked_slot;
   logic [SCORE_BITS-1:0] walked_score;
   fill_t walked;
-  logic walked_in, low_append, high_append;
+  logic walked_in, low_append, high_append, low_begun;
   assign low_walk = state == SORT_LOW;
   assign high_walk = state == SORT_HIGH;
   assign walk_at = low_walk ? low_slot : high_slot;
@@ -127,7 +127,7 @@ module nms
       .walk_slot(high_slot),
       .empty(high_empty)
   );
-  logic low_begun, sorted_all;
+  logic sorted_all;
   assign sorted_all = high_empty && !walked_valid;
 
   // ---- Store of candidates ----
@@ -135,7 +135,7 @@ module nms
   cand_t read_first, read_cand;
   slot_t read_at, pointer_q, kept_q;
   always_comb begin
-    unique case (state)
+    case (state)
       DONE: read_at = kept_q;
       ROUND, DRAIN: read_at = pointer_q;
       default: read_at = high_slot;
@@ -236,7 +236,7 @@ module nms
         walked + fill_t'(walked_valid) < limit)};
     pointer_valid <= state == ROUND;
     low_begun <= low_walk;
-    unique case (state)
+    case (state)
       TAKE:
       if (in_end) begin
         ending <= 1'b1;

@@ -104,7 +104,7 @@ module post_dfl
     below_5 <= 32'(greatest_4[!tag[4].odd] - old_4);
     product_6 <= 63'(below_5) * 63'(LOG2E_Q30);
     product_7 <= product_6;
-    power_8 <= 34'((64'sd1 <<< 29) - signed'({1'b0, product_7}) >>> 30);
+    power_8 <= 34'(((64'sd1 <<< 29) - signed'({1'b0, product_7})) >>> 30);
     down[9] <= 10'(-power_8[33:24]);
     for (int unsigned i = 10; i <= 12; i++) down[i] <= down[i-1];
     weight_13 <= (down[12] > 10'd30) ? '0 : mantissa_12 >> down[12][4:0];

@@ -149,7 +149,9 @@ package post_pkg;
 
   // Length of a stretch; one that ends before it begins has none.
   function automatic coord_t stretch(input coord_t from, input coord_t to);
-    return (to > from) ? to - from : '0;
+    logic [COORD_BITS:0] difference;
+    difference = {1'b0, to} - {1'b0, from};
+    return difference[COORD_BITS] ? '0 : difference[COORD_BITS-1:0];
   endfunction
 
   function automatic coord_t later(input coord_t a, input coord_t b);

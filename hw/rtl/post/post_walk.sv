@@ -86,8 +86,9 @@ module post_walk
     number.at <= at;
     number.first_plane <= plane == '0;
     number.last_plane <= in_last;
-    for (int unsigned i = 0; i < 5; i++)
-    number.box_number[i] <= !is_dfl && !is_class && plane == PLANE_BITS'(i);
+    for (int unsigned i = 0; i < 5; i++) begin
+      number.box_number[i] <= !is_dfl && !is_class && plane == PLANE_BITS'(i);
+    end
     number.is_class <= is_class;
     number.class_id <= CLASS_BITS'(plane - first_class);
     dfl.valid <= go && is_dfl && !bin[4] && (filling || !in_last);

@@ -115,7 +115,7 @@ module tandem_post
   always_comb begin
     end_job = 1'b0;
     end_code = POST_STATUS_OK;
-    unique case (state)
+    case (state)
       CHECK:
       if (checked && !good) {end_job, end_code} = {1'b1, POST_STATUS_REFUSEDPARAMS};
       INPUT:
@@ -128,7 +128,7 @@ module tandem_post
   end
   always_ff @(posedge aclk) begin
     begun <= begin_job;
-    unique case (state)
+    case (state)
       CHECK: if (checked) state <= INPUT;
       INPUT: if (input_ended) state <= FLUSH;
       FLUSH: if (flushed) state <= SUPPRESS;
