@@ -131,8 +131,7 @@ module nms
   assign sorted_all = high_empty && !walked_valid;
 
   // ---- Store of candidates ----
-  (* ram_style = "block" *) cand_t cands[SLOTS];
-  cand_t read_first, read_cand;
+  cand_t read_cand;
   slot_t read_at, pointer_q, kept_q;
   always_comb begin
     case (state)
@@ -141,11 +140,17 @@ module nms
       default: read_at = high_slot;
     endcase
   end
-  always_ff @(posedge aclk) begin
-    if (store) cands[slot] <= in_cand;
-    read_first <= cands[read_at];
-    read_cand <= read_first;
-  end
+  post_ram #(
+      .WIDTH($bits(cand_t)),
+      .DEPTH(SLOTS)
+  ) cands (
+      .aclk,
+      .write(store),
+      .write_at(slot),
+      .write_data(in_cand),
+      .read_at,
+      .read_data(read_cand)
+  );
   assign det = read_cand;
 
   // ---- BOXES into the chain: as they come, in sorted order, or once more ----

@@ -28,7 +28,9 @@ module tandem_post
     parameter int unsigned NMS_SLOTS = 5120,
     // Largest grid, 65535 at most; largest grid of a `yolov8` head, 0 to leave that rule out.
     parameter int unsigned CELLS = 8400,
-    parameter int unsigned DFL_CELLS = 6400
+    parameter int unsigned DFL_CELLS = 6400,
+    // What is kept of the cells is in UltraRAM, else in block RAM.
+    parameter bit ULTRA = 0
 ) (
     input  logic                 aclk,
     input  logic                 aresetn,
@@ -211,7 +213,8 @@ module tandem_post
   place_t places[TRACK_LATENCY];
   logic [TRACK_LATENCY:0] recent;
   post_track #(
-      .CELLS(CELLS)
+      .CELLS(CELLS),
+      .ULTRA(ULTRA)
   ) track (
       .aclk,
       .clear,
@@ -294,7 +297,8 @@ module tandem_post
     logic [3:0][37:0] moment;
     assign reach_take = entry_valid && entry.reach && reach_ready;
     post_dfl #(
-        .DFL_CELLS(DFL_CELLS)
+        .DFL_CELLS(DFL_CELLS),
+        .ULTRA(ULTRA)
     ) dfl (
         .aclk,
         .clear,
