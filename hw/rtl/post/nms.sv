@@ -87,7 +87,7 @@ module nms
   slot_t low_slot, high_slot, walk_at, walked_slot;
   logic [SCORE_BITS-1:0] walked_score;
   fill_t walked;
-  logic walked_in, low_append, high_append;
+  logic walked_in, low_append, high_append, low_begun;
   assign low_walk = state == SORT_LOW;
   assign high_walk = state == SORT_HIGH;
   assign walk_at = low_walk ? low_slot : high_slot;
@@ -127,25 +127,30 @@ module nms
       .walk_slot(high_slot),
       .empty(high_empty)
   );
-  logic low_begun, sorted_all;
+  logic sorted_all;
   assign sorted_all = high_empty && !walked_valid;
 
   // ---- Store of candidates ----
-  (* ram_style = "block" *) cand_t cands[SLOTS];
-  cand_t read_first, read_cand;
+  cand_t read_cand;
   slot_t read_at, pointer_q, kept_q;
   always_comb begin
-    unique case (state)
+    case (state)
       DONE: read_at = kept_q;
       ROUND, DRAIN: read_at = pointer_q;
       default: read_at = high_slot;
     endcase
   end
-  always_ff @(posedge aclk) begin
-    if (store) cands[slot] <= in_cand;
-    read_first <= cands[read_at];
-    read_cand <= read_first;
-  end
+  post_ram #(
+      .WIDTH($bits(cand_t)),
+      .DEPTH(SLOTS)
+  ) cands (
+      .aclk,
+      .write(store),
+      .write_at(slot),
+      .write_data(in_cand),
+      .read_at,
+      .read_data(read_cand)
+  );
   assign det = read_cand;
 
   // ---- BOXES into the chain: as they come, in sorted order, or once more ----
@@ -236,7 +241,7 @@ module nms
         walked + fill_t'(walked_valid) < limit)};
     pointer_valid <= state == ROUND;
     low_begun <= low_walk;
-    unique case (state)
+    case (state)
       TAKE:
       if (in_end) begin
         ending <= 1'b1;

@@ -24,7 +24,7 @@ module nms_lists #(
   (* ram_style = "block" *)logic [SLOT_BITS-1:0] link[SLOTS];
 
   // The scan: the highest digit in use, then its list's ends, each a register that the next pulls.
-  logic digit_valid, ends_valid, digit_pull, ends_pull;
+  logic digit_valid, ends_valid, digit_pull, ends_pull, list_ends;
   logic [7:0] digit, highest;
   logic [SLOT_BITS-1:0] ends_first, ends_last;
   logic [15:0] group_used;
@@ -49,7 +49,7 @@ module nms_lists #(
   assign last_at = last[at];
 
   // The walk: a slot is the head of a list or what the link of the slot before said.
-  logic list_ends, from_link;
+  logic from_link;
   logic [SLOT_BITS-1:0] head, tail, linked;
   assign walk_slot = from_link ? linked : head;
   assign list_ends = walk_slot == tail;

@@ -74,7 +74,7 @@ module post_axis
   logic signed [50:0] pixels_10, pixels_11;
   logic signed [43:0] twice_12, twice_13, twice_14;
   always_comb begin
-    unique case (kind)
+    case (kind)
       YOLOV3:  in_cell_8 = 39'(centre_sigmoid_8);
       YOLOV5:  in_cell_8 = signed'({13'b0, centre_sigmoid_8, 1'b0}) - 39'sh80_0000;
       default: in_cell_8 = 39'(centre_raw[8]);
@@ -143,7 +143,7 @@ module post_axis
   logic [32:0] side_14;
   logic signed [43:0] low_15, high_15;
   always_comb begin
-    unique case (kind)
+    case (kind)
       YOLOV5:  side_14 = side_square_14;
       BOXES:   side_14 = side_raw[14];
       default: side_14 = side_e_14;

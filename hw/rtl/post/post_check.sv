@@ -49,46 +49,46 @@ module post_check
     return value != '0 && value <= MAX_SIDE;
   endfunction
 
+  function automatic logic sides(input size_t size);
+    return side(size.width) && side(size.height);
+  endfunction
+
   // What takes no product.
   logic job_good, head_good;
   logic [15:0] most_cells;
   always_comb begin
     job_good = job.head_count inside {[8'd1 : 8'd4]} && job.classes inside {[16'd1 : 16'd1024]} &&
         job.max_detections inside {[16'd1 : 16'd1024]} && job.top_k <= 13'd4096 &&
-        side(job.size.width) && side(job.size.height);
+        sides(job.size);
     head_good = head.kind <= 8'd4 && head.grid.width != '0 && head.grid.height != '0 &&
         head.stride != '0 && head.stride <= (list ? 16'd1 : 16'd1024) &&
         head.anchor_count != '0 && head.anchor_count <= (anchored ? 8'd3 : 8'd1) &&
         head.offset[5:0] == '0 && head.offset <= 32'(MAX_BYTES);
-    for (int unsigned i = 0; i < MAX_ANCHORS; i++)
-    if (anchored && 8'(i) < head.anchor_count && !(side(
-            head.anchors[i].width
-        ) && side(
-            head.anchors[i].height
-        )))
-      head_good = 1'b0;
+    for (int unsigned i = 0; i < MAX_ANCHORS; i++) begin
+      if (anchored && 8'(i) < head.anchor_count && !sides(head.anchors[i])) head_good = 1'b0;
+    end
     most_cells = (kind == YOLOV8) ? 16'(DFL_CELLS) : 16'(CELLS);
   end
 
   // One multiplier for all products, which one after the other goes through.
+  logic [15:0] cells;
   logic [15:0] factor_a, factor_b;
   logic [31:0] product;
   always_comb begin
-    unique case (step)
+    case (step)
       CELLS_OF: {factor_a, factor_b} = {head.grid.width, head.grid.height};
       LAST_COLUMN: {factor_a, factor_b} = {head.grid.width - 16'd1, head.stride};
       LAST_ROW: {factor_a, factor_b} = {head.grid.height - 16'd1, head.stride};
       default: {factor_a, factor_b} = {cells, 16'(box_numbers(kind)) + job.classes};
     endcase
   end
-  logic [15:0] cells;
   logic [26:0] numbers;
   logic [28:0] bytes, taken;
   always_ff @(posedge aclk) begin
     product <= 32'(factor_a) * 32'(factor_b);
     second <= step != IDLE && step != NEXT && !second;
     finished <= 1'b0;
-    unique case (step)
+    case (step)
       IDLE:
       if (start) begin
         at <= '0;

@@ -10,7 +10,8 @@
 module post_dfl
   import post_pkg::*;
 #(
-    parameter int unsigned DFL_CELLS = 6400
+    parameter int unsigned DFL_CELLS = 6400,
+    parameter bit ULTRA = 0
 ) (
     input  logic                              aclk,
     input  logic                              clear,
@@ -57,7 +58,7 @@ module post_dfl
   logic [32:0] magnitude_3;
   // verilator lint_on UNUSEDSIGNAL
   logic negative_3;
-  logic signed [31:0] logit_4, old_3, old_4;
+  logic signed [31:0] logit_4, old_4;
   post_to_fixed fixed (
       .aclk,
       .bits(in.bits),
@@ -65,27 +66,41 @@ module post_dfl
       .magnitude(magnitude_3),
       .negative(negative_3)
   );
-  (* ram_style = "block" *) logic signed [31:0] logits[16*DFL_CELLS];
+  post_ram #(
+      .WIDTH(32),
+      .DEPTH(16 * DFL_CELLS),
+      .ULTRA(ULTRA)
+  ) logits (
+      .aclk,
+      .write(tag[4].store),
+      .write_at(step[4]),
+      .write_data(logit_4),
+      .read_at(step[2]),
+      .read_data(old_4)
+  );
   always_ff @(posedge aclk) begin
     logit_4 <= negative_3 ? -signed'(magnitude_3[31:0]) : signed'(magnitude_3[31:0]);
-    old_3 <= logits[step[2]];
-    old_4 <= old_3;
-    if (tag[4].store) logits[step[4]] <= logit_4;
   end
 
   // The greatest logits of the sides with even and with odd numbers: one grows, one is final.
   logic [1:0] greater;
   logic signed [31:0] greatest_4[2];
   for (genvar odd = 0; odd < 2; odd++) begin : gen_greatest
-    (* ram_style = "block" *) logic signed [31:0] greatest[DFL_CELLS];
-    logic signed [31:0] greatest_3, new_5;
+    logic signed [31:0] new_5;
+    post_ram #(
+        .WIDTH(32),
+        .DEPTH(DFL_CELLS),
+        .ULTRA(ULTRA)
+    ) ram (
+        .aclk,
+        .write(tag[5].store && tag[5].odd == 1'(odd)),
+        .write_at(tag[5].at),
+        .write_data(new_5),
+        .read_at(tag[2].at),
+        .read_data(greatest_4[odd])
+    );
     assign greater[odd] = tag[4].bin == '0 || logit_4 > greatest_4[odd];
-    always_ff @(posedge aclk) begin
-      greatest_3 <= greatest[tag[2].at];
-      greatest_4[odd] <= greatest_3;
-      new_5 <= greater[odd] ? logit_4 : greatest_4[odd];
-      if (tag[5].store && tag[5].odd == 1'(odd)) greatest[tag[5].at] <= new_5;
-    end
+    always_ff @(posedge aclk) new_5 <= greater[odd] ? logit_4 : greatest_4[odd];
   end
 
   // 13: the weight. The power is at most 0 and its whole part reaches to -370.
@@ -104,31 +119,45 @@ module post_dfl
     below_5 <= 32'(greatest_4[!tag[4].odd] - old_4);
     product_6 <= 63'(below_5) * 63'(LOG2E_Q30);
     product_7 <= product_6;
-    power_8 <= 34'((64'sd1 <<< 29) - signed'({1'b0, product_7}) >>> 30);
+    power_8 <= 34'(((64'sd1 <<< 29) - signed'({1'b0, product_7})) >>> 30);
     down[9] <= 10'(-power_8[33:24]);
     for (int unsigned i = 10; i <= 12; i++) down[i] <= down[i-1];
     weight_13 <= (down[12] > 10'd30) ? '0 : mantissa_12 >> down[12][4:0];
   end
 
-  // 15: the sums.
+  // 15: the sums. What is stored is a sum less 1, which has 34 bits: it is 2^34 at most in the end.
   logic [30:0] weight_14;
   logic [34:0] share_14;
   always_ff @(posedge aclk) begin
     weight_14 <= weight_13;
     share_14 <= 35'(weight_13) * 35'(tag[13].bin);
   end
+  typedef struct packed {
+    logic [33:0] sum_less;
+    logic [37:0] moment;
+  } sums_t;
   for (genvar side = 0; side < 4; side++) begin : gen_side
-    (* ram_style = "block" *) logic [72:0] sums[DFL_CELLS];
-    logic [72:0] sums_1, sums_2, new_15;
-    at_t from;
-    assign from = read ? read_at : tag[12].at;
-    assign {sum[side], moment[side]} = sums_2;
+    sums_t sums_14, sums_15;
+    post_ram #(
+        .WIDTH($bits(sums_t)),
+        .DEPTH(DFL_CELLS),
+        .ULTRA(ULTRA)
+    ) ram (
+        .aclk,
+        .write(tag[15].weigh && tag[15].side == 2'(side)),
+        .write_at(tag[15].at),
+        .write_data(sums_15),
+        .read_at(read ? read_at : tag[12].at),
+        .read_data(sums_14)
+    );
+    assign sum[side] = 35'(sums_14.sum_less) + 35'd1;
+    assign moment[side] = sums_14.moment;
     always_ff @(posedge aclk) begin
-      sums_1 <= sums[from];
-      sums_2 <= sums_1;
-      if (tag[14].bin == '0) new_15 <= {35'(weight_14), 38'd0};
-      else new_15 <= {sums_2[72:38] + 35'(weight_14), sums_2[37:0] + 38'(share_14)};
-      if (tag[15].weigh && tag[15].side == 2'(side)) sums[tag[15].at] <= new_15;
+      if (tag[14].bin == '0) sums_15 <= '{sum_less: 34'(weight_14) - 34'd1, moment: '0};
+      else begin
+        sums_15.sum_less <= sums_14.sum_less + 34'(weight_14);
+        sums_15.moment <= sums_14.moment + 38'(share_14);
+      end
     end
   end
 endmodule : post_dfl

@@ -1,5 +1,8 @@
 // What the parts of the post-process kernel have in common: sizes of the model's numbers and the
 // records that travel between the parts.
+// Not every part uses all of it.
+// verilator lint_off UNUSEDPARAM
+
 package post_pkg;
   // An edge is Q8 of 0 to 8192 pixels, both inclusive.
   localparam int unsigned COORD_BITS = 22;
@@ -146,7 +149,9 @@ package post_pkg;
 
   // Length of a stretch; one that ends before it begins has none.
   function automatic coord_t stretch(input coord_t from, input coord_t to);
-    return (to > from) ? to - from : '0;
+    logic [COORD_BITS:0] difference;
+    difference = {1'b0, to} - {1'b0, from};
+    return difference[COORD_BITS] ? '0 : difference[COORD_BITS-1:0];
   endfunction
 
   function automatic coord_t later(input coord_t a, input coord_t b);
@@ -157,3 +162,4 @@ package post_pkg;
     return (a < b) ? a : b;
   endfunction
 endpackage : post_pkg
+// verilator lint_on UNUSEDPARAM

@@ -83,7 +83,7 @@ module post_reach
     pixels_3 <= pixels_2;
     edge_4 <= 36'((pixels_3 + 51'sd32768) >>> 16);
     if (clocks >= EDGES + 6'd4 && !out_valid) begin
-      unique case (side_4)
+      case (side_4)
         2'd0: out_box.x1 <= held_4;
         2'd1: out_box.y1 <= held_4;
         2'd2: out_box.x2 <= held_4;

@@ -37,7 +37,7 @@ module post_to_fixed
   assign beyond = down[8];
   assign rounded = 42'(moved[41:1]) + 42'(moved[0]);
   always_comb begin
-    unique case (form_2)
+    case (form_2)
       FIXED_Q24: limit = 33'd16 << 24;
       FIXED_Q24_WIDE: limit = 33'd64 << 24;
       default: limit = 33'h1_0000_0000;

@@ -1,13 +1,14 @@
 // What is known of each cell of the anchor whose planes come: its box numbers, whether a number
 // was NaN or infinite, and its best class. NCHW brings one plane after the other, so all of it
-// waits in block RAM for the last plane, which brings the results out.
+// waits in RAM for the last plane, which brings the results out.
 //
 // A number a clock; out comes 3 clocks behind in. No handshake. Two numbers of the same cell are at
 // least 8 clocks apart, so a cell's state is written before it is read again.
 module post_track
   import post_pkg::*;
 #(
-    parameter int unsigned CELLS = 8400
+    parameter int unsigned CELLS = 8400,
+    parameter bit ULTRA = 0
 ) (
     input  logic                       aclk,
     input  logic                       clear,
@@ -40,18 +41,35 @@ module post_track
   assign at = at_t'(in.at);
 
   for (genvar n = 0; n < 5; n++) begin : gen_number
-    (* ram_style = "block" *) logic [31:0] numbers[CELLS];
-    logic [31:0] number_1, number_2;
-    always_ff @(posedge aclk) begin
-      if (in.valid && in.box_number[n]) numbers[at] <= in.bits;
-      number_1 <= numbers[at];
-      number_2 <= number_1;
-      out_numbers[n] <= number_2;
-    end
+    logic [31:0] number_2;
+    post_ram #(
+        .WIDTH(32),
+        .DEPTH(CELLS),
+        .ULTRA(ULTRA)
+    ) ram (
+        .aclk,
+        .write(in.valid && in.box_number[n]),
+        .write_at(at),
+        .write_data(in.bits),
+        .read_at(at),
+        .read_data(number_2)
+    );
+    always_ff @(posedge aclk) out_numbers[n] <= number_2;
   end
 
-  (* ram_style = "block" *) state_t states[CELLS];
-  state_t state_1, state_2, state_3, next;
+  state_t state_2, state_3, next;
+  post_ram #(
+      .WIDTH($bits(state_t)),
+      .DEPTH(CELLS),
+      .ULTRA(ULTRA)
+  ) states (
+      .aclk,
+      .write(valid_3),
+      .write_at(at_3),
+      .write_data(state_3),
+      .read_at(at),
+      .read_data(state_2)
+  );
   always_comb begin
     next = state_2;
     next.broken = (state_2.broken && !in_2.first_plane) || in_2.bits[30:23] == '1;
@@ -61,11 +79,7 @@ module post_track
     end
   end
   always_ff @(posedge aclk) begin
-    state_1 <= states[at];
-    state_2 <= state_1;
     state_3 <= next;
-    if (valid_3) states[at_3] <= state_3;
-
     in_1 <= in;
     in_2 <= in_1;
     valid_3 <= in_2.valid;

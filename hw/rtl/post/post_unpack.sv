@@ -25,16 +25,17 @@ module post_unpack #(
   logic [WORDS-1:0][31:0] data;
   logic [WORDS-1:0][3:0] keep;
   logic last, ended, beat_done, more;
-  assign word = data[0];
+  // Behind the last word nothing was sent.
+  logic [WORDS:0][31:0] data_on;
+  logic [WORDS:0][3:0] keep_on;
+  assign data_on = {32'b0, data};
+  assign keep_on = {4'b0, keep};
+  assign word = data_on[0];
   always_comb begin
     word_bytes = '0;
-    for (int unsigned i = 0; i < 4; i++) word_bytes += 3'(keep[0][i]);
+    for (int unsigned i = 0; i < 4; i++) word_bytes += 3'(keep_on[0][i]);
   end
-  if (WORDS > 1) begin : gen_more
-    assign more = keep[1] != '0;
-  end else begin : gen_single
-    assign more = 1'b0;
-  end
+  assign more = keep_on[1] != '0;
   assign word_last = last && !more;
   assign beat_done = word_ready && !more;
   assign s_axis_tready = open && !ended && (!word_valid || beat_done);
@@ -48,8 +49,8 @@ module post_unpack #(
       ended <= s_axis_tlast;
     end else if (word_valid && word_ready) begin
       word_valid <= more;
-      data <= data >> 32;
-      keep <= keep >> 4;
+      data <= data_on[WORDS:1];
+      keep <= keep_on[WORDS:1];
     end
     if (!open) begin
       word_valid <= 1'b0;

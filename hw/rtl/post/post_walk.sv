@@ -1,8 +1,9 @@
 // Walks the heads of a job beside the stream's words and says of each number where it belongs:
 // head, anchor, plane, cell. A number a clock, 1 clock later.
 //
-// Planes follow each other at least 8 clocks apart, so that what the parts behind keep of a cell is
-// written before it is read again: a grid of fewer than 8 cells goes slower. Before a head
+// Numbers of the same cell are at least 8 clocks apart, however the words come, so that what the
+// parts behind keep of a cell is written before it is read again: a grid of fewer than 8 cells
+// pauses after each plane for the clocks that it lacks. Before a head
 // that comes after a `yolov8` head it waits for `drained`, because distances are read late.
 // Without `room` it takes no word.
 //
@@ -37,7 +38,7 @@ module post_walk
 );
   // 64 numbers of a box and 1024 classes at most.
   localparam int unsigned PLANE_BITS = 11;
-  localparam logic [2:0] SPACING = 3'd7;
+  localparam int unsigned SPACING = 8;
 
   typedef enum logic [1:0] {
     IDLE,
@@ -59,7 +60,7 @@ module post_walk
   logic [INDEX_BITS-1:0] index;
   logic [CELL_BITS+3:0] step;
   logic [4:0] bin;  // of the side whose sums are made, or whose logits come; 16 when done
-  logic [2:0] since;
+  logic [2:0] pause;
   logic wait_drained, broken;
 
   logic is_dfl, is_class, in_last, at_end, filling, may_go, take, go;
@@ -69,7 +70,7 @@ module post_walk
   assign at_end = at == last_at;
   // Steps without a number: none left but the last plane, and sums still to be made.
   assign filling = state == WALK && is_dfl && in_last && !bin[4];
-  assign may_go = at != '0 || (since == SPACING && (!wait_drained || drained));
+  assign may_go = at != '0 || (pause == '0 && (!wait_drained || drained));
   assign word_ready = (state == WALK && !filling && may_go && room) || state == REST;
   assign take = word_valid && word_ready;
   assign go = state == WALK && ((filling && may_go) || (take && word_bytes == 3'd4));
@@ -85,8 +86,9 @@ module post_walk
     number.at <= at;
     number.first_plane <= plane == '0;
     number.last_plane <= in_last;
-    for (int unsigned i = 0; i < 5; i++)
-    number.box_number[i] <= !is_dfl && !is_class && plane == PLANE_BITS'(i);
+    for (int unsigned i = 0; i < 5; i++) begin
+      number.box_number[i] <= !is_dfl && !is_class && plane == PLANE_BITS'(i);
+    end
     number.is_class <= is_class;
     number.class_id <= CLASS_BITS'(plane - first_class);
     dfl.valid <= go && is_dfl && !bin[4] && (filling || !in_last);
@@ -103,9 +105,9 @@ module post_walk
       rule.anchor_height <= plan.anchors[anchor].height[13:0];
     end
 
-    if (since != SPACING) since <= since + 1'b1;
+    if (pause != '0) pause <= pause - 1'b1;
     if (go) begin
-      if (at == '0) since <= '0;
+      if (at_end && last_at < CELL_BITS'(SPACING - 1)) pause <= 3'(SPACING - 1) - last_at[2:0];
       wait_drained <= 1'b0;
       at <= at_end ? '0 : at + 1'b1;
       step <= step + 1'b1;
@@ -149,7 +151,7 @@ module post_walk
       state <= HEAD;
       head <= '0;
       index <= '0;
-      since <= SPACING;
+      pause <= '0;
       wait_drained <= 1'b0;
       broken <= 1'b0;
     end

@@ -28,7 +28,9 @@ module tandem_post
     parameter int unsigned NMS_SLOTS = 5120,
     // Largest grid, 65535 at most; largest grid of a `yolov8` head, 0 to leave that rule out.
     parameter int unsigned CELLS = 8400,
-    parameter int unsigned DFL_CELLS = 6400
+    parameter int unsigned DFL_CELLS = 6400,
+    // What is kept of the cells is in UltraRAM, else in block RAM.
+    parameter bit ULTRA = 0
 ) (
     input  logic                 aclk,
     input  logic                 aresetn,
@@ -71,6 +73,9 @@ module tandem_post
   // verilator lint_on UNUSEDSIGNAL
   logic [7:0] end_code;
   tandem_regs_post regs (.*);
+  assign d.caps_yolov8 = DFL_CELLS > 0;
+  assign d.capacity_cells = 16'(CELLS);
+  assign d.capacity_yolov8_cells = 16'(DFL_CELLS);
   tandem_job jobs (
       .aclk,
       .aresetn,
@@ -112,7 +117,7 @@ module tandem_post
   always_comb begin
     end_job = 1'b0;
     end_code = POST_STATUS_OK;
-    unique case (state)
+    case (state)
       CHECK:
       if (checked && !good) {end_job, end_code} = {1'b1, POST_STATUS_REFUSEDPARAMS};
       INPUT:
@@ -125,7 +130,7 @@ module tandem_post
   end
   always_ff @(posedge aclk) begin
     begun <= begin_job;
-    unique case (state)
+    case (state)
       CHECK: if (checked) state <= INPUT;
       INPUT: if (input_ended) state <= FLUSH;
       FLUSH: if (flushed) state <= SUPPRESS;
@@ -208,7 +213,8 @@ module tandem_post
   place_t places[TRACK_LATENCY];
   logic [TRACK_LATENCY:0] recent;
   post_track #(
-      .CELLS(CELLS)
+      .CELLS(CELLS),
+      .ULTRA(ULTRA)
   ) track (
       .aclk,
       .clear,
@@ -291,7 +297,8 @@ module tandem_post
     logic [3:0][37:0] moment;
     assign reach_take = entry_valid && entry.reach && reach_ready;
     post_dfl #(
-        .DFL_CELLS(DFL_CELLS)
+        .DFL_CELLS(DFL_CELLS),
+        .ULTRA(ULTRA)
     ) dfl (
         .aclk,
         .clear,
@@ -398,4 +405,8 @@ module tandem_post
       .m_axis_tready
   );
   assign reported = report_idle && !m_axis_tvalid;
+
+  if (CELLS > 65535 || DFL_CELLS > CELLS) begin : gen_capacity
+    $error("CELLS and DFL_CELLS have limits");
+  end
 endmodule : tandem_post

@@ -260,7 +260,10 @@ module tandem_regs_post
     case (raddr)
       OFFSET_ID: rword = 32'h30534f50;
       OFFSET_VERSION: rword = 32'h00010000;
-      OFFSET_CAPS: rword = CAPS;
+      OFFSET_CAPS: begin
+        rword = CAPS;
+        rword[2] = d.caps_yolov8;
+      end
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_START: rword = q.start_count;
       OFFSET_DONE: rword = d.done_count;
@@ -269,6 +272,10 @@ module tandem_regs_post
       OFFSET_CTRL: begin
         rword[0] = q.ctrl_irq_en;
         rword[1] = q.ctrl_reset;
+      end
+      OFFSET_CAPACITY: begin
+        rword[15:0] = d.capacity_cells;
+        rword[31:16] = d.capacity_yolov8_cells;
       end
       OFFSET_CONFIG: begin
         rword[7:0] = q.config_head_count;
@@ -391,6 +398,7 @@ module tandem_regs_post
       OFFSET_ACK: return 1'b1;
       OFFSET_STATUS: return 1'b1;
       OFFSET_CTRL: return 1'b1;
+      OFFSET_CAPACITY: return 1'b1;
       OFFSET_CONFIG: return 1'b1;
       OFFSET_LIMITS: return 1'b1;
       OFFSET_THRESHOLDS: return 1'b1;

@@ -5,7 +5,7 @@
 // verilator lint_off UNUSEDPARAM
 
 package tandem_regs_post_pkg;
-  localparam logic [31:0] MAP_HASH = 32'haca81745;
+  localparam logic [31:0] MAP_HASH = 32'h2b6381cc;
 
   localparam logic [11:0] OFFSET_ID = 12'h000;
   localparam logic [11:0] OFFSET_VERSION = 12'h004;
@@ -16,6 +16,7 @@ package tandem_regs_post_pkg;
   localparam logic [11:0] OFFSET_ACK = 12'h018;
   localparam logic [11:0] OFFSET_STATUS = 12'h01c;
   localparam logic [11:0] OFFSET_CTRL = 12'h020;
+  localparam logic [11:0] OFFSET_CAPACITY = 12'h024;
   localparam logic [11:0] OFFSET_CONFIG = 12'h040;
   localparam logic [11:0] OFFSET_LIMITS = 12'h044;
   localparam logic [11:0] OFFSET_THRESHOLDS = 12'h048;
@@ -133,8 +134,11 @@ package tandem_regs_post_pkg;
 
   // Given by the kernel.
   typedef struct packed {
+    logic caps_yolov8;
     logic [31:0] done_count;
     logic [7:0] status_code;
+    logic [15:0] capacity_cells;
+    logic [15:0] capacity_yolov8_cells;
   } d_t;
 endpackage : tandem_regs_post_pkg
 // verilator lint_on UNUSEDPARAM

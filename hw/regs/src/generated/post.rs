@@ -7,7 +7,7 @@ use tock_registers::register_bitfields;
 use crate::{ReadOnly, ReadWrite, Reg};
 
 /// First four bytes of the SHA-256 of this map's canonical text.
-pub const MAP_HASH: u32 = 0xaca81745;
+pub const MAP_HASH: u32 = 0x2b6381cc;
 /// Bytes from the block's base to the end of its last register.
 pub const MAP_BYTES: u32 = 0xd8;
 
@@ -85,6 +85,13 @@ register_bitfields![u32,
         IRQ_EN OFFSET(0) NUMBITS(1) [],
         /// Held reset: while 1 the kernel stands still, its streams are not ready or valid, and its counters read 0. Parameters are kept.
         RESET OFFSET(1) NUMBITS(1) [],
+    ],
+    /// Fields of registers of type `CAPACITY`.
+    pub CAPACITY [
+        /// Most cells of a head's grid.
+        CELLS OFFSET(0) NUMBITS(16) [],
+        /// Most cells of the grid of a YOLOv8 head.
+        YOLOV8_CELLS OFFSET(16) NUMBITS(16) [],
     ],
     /// Fields of registers of type `CONFIG`.
     pub CONFIG [
@@ -168,6 +175,8 @@ pub const ACK: Reg<KERNEL_ACK::Register, ReadWrite> = Reg::new(0x18, 0x0);
 pub const STATUS: Reg<POST_STATUS::Register, ReadOnly> = Reg::new(0x1c, 0x0);
 /// Interrupt enable and reset.
 pub const CTRL: Reg<KERNEL_CTRL::Register, ReadWrite> = Reg::new(0x20, 0x0);
+/// What this build of the kernel has room for. A grid with more cells is refused.
+pub const CAPACITY: Reg<CAPACITY::Register, ReadOnly> = Reg::new(0x24, 0xffffffff);
 /// Heads in use and suppression mode.
 pub const CONFIG: Reg<CONFIG::Register, ReadWrite> = Reg::new(0x40, 0x0);
 /// Classes and detections.
@@ -245,6 +254,8 @@ pub mod offset {
     pub const STATUS: u32 = 0x1c;
     /// `CTRL`.
     pub const CTRL: u32 = 0x20;
+    /// `CAPACITY`.
+    pub const CAPACITY: u32 = 0x24;
     /// `CONFIG`.
     pub const CONFIG: u32 = 0x40;
     /// `LIMITS`.

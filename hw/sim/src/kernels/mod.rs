@@ -114,7 +114,7 @@ impl<C: Core> Kernel<C> {
             offset::STATUS => self.status,
             offset::CTRL => self.control,
             _ if self.core.param_mask(at) != 0 => self.params.get(at),
-            _ => return None,
+            _ => return self.core.constant(at),
         })
     }
 
@@ -136,7 +136,7 @@ impl<C: Core> Kernel<C> {
             _ => {
                 let mask = self.core.param_mask(at);
                 if mask == 0 {
-                    return false;
+                    return self.core.constant(at).is_some();
                 }
                 *self.params.get_mut(at) = value & mask;
             }

@@ -67,6 +67,16 @@ pub fn decode(params: &ParamFile) -> Option<PostParams> {
     })
 }
 
+/// The logic keeps something of every cell, and has room for so many.
+fn has_room(head: &Head) -> bool {
+    let capacity = map::CAPACITY.reset();
+    let field = match head.kind {
+        HeadKind::YoloV8 => map::CAPACITY::YOLOV8_CELLS,
+        _ => map::CAPACITY::CELLS,
+    };
+    head.cells() <= field.read(capacity) as usize
+}
+
 /// Gives the heads their places in the kernel's own buffer: one after the other, each at a
 /// multiple of 64 as the model wants it. The registers' offsets are about the slot in memory,
 /// which the descriptors walk. Returns where the stream's bytes go, and how many there are.
@@ -105,9 +115,16 @@ impl Core for PostCore {
         }
     }
 
+    fn constant(&self, at: u32) -> Option<u32> {
+        (at == offset::CAPACITY).then(|| map::CAPACITY.reset())
+    }
+
     fn configure(&mut self, params: &ParamFile) -> Result<(), Status> {
         let mut params = decode(params).ok_or(Status::Refused)?;
         params.validate().map_err(|_| Status::Refused)?;
+        if !params.used_heads().iter().all(has_room) {
+            return Err(Status::Refused);
+        }
         let (order, bytes) = on_stream(&mut params);
         params.validate().map_err(|_| Status::Refused)?;
         self.input.expect(bytes, params.heads_bytes(), order);

@@ -64,6 +64,10 @@ pub trait Core {
     fn identity(&self) -> Identity;
     /// Writable bits of the parameter register at `at`; 0 where there is none.
     fn param_mask(&self, at: u32) -> u32;
+    /// The read-only register at `at` that only this kernel has.
+    fn constant(&self, _at: u32) -> Option<u32> {
+        None
+    }
     /// Reads the parameters of the job that starts.
     ///
     /// # Errors
