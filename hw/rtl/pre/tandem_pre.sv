@@ -251,6 +251,84 @@ module tandem_pre
       .o_eol(c_eol)
   );
 
+  // What is not built in, or not asked for, is passed by.
+  logic b_valid, b_ready, b_eol;
+  logic [PPC-1:0][2:0][7:0] b_pixels;
+  logic [NW-1:0] b_count;
+  if (FEATURES[F_BAYER8] || FEATURES[F_BAYER16]) begin : g_bayer
+    logic d_valid, d_ready, d_eol;
+    logic [PPC-1:0][7:0] samples;
+    logic [PPC-1:0][2:0][7:0] d_pixels;
+    logic [NW-1:0] d_count;
+    for (genvar l = 0; l < int'(PPC); l++) begin : g_lane
+      assign samples[l] = c_pixels[l][0];
+    end
+    pre_demosaic #(
+        .LANES(PPC),
+        .MAX_SIDE(MAX_SIDE)
+    ) i_demosaic (
+        .clk(aclk),
+        .rst(clear || !job.bayer),
+        .width(job.crop_w),
+        .height(job.crop_h),
+        .red_x(job.red_x),
+        .red_y(job.red_y),
+        .i_valid(c_valid && job.bayer),
+        .i_ready(d_ready),
+        .i_samples(samples),
+        .i_count(c_count),
+        .i_eol(c_eol),
+        .o_valid(d_valid),
+        .o_ready(b_ready),
+        .o_pixels(d_pixels),
+        .o_count(d_count),
+        .o_eol(d_eol)
+    );
+    assign c_ready = job.bayer ? d_ready : b_ready;
+    assign b_valid = job.bayer ? d_valid : c_valid;
+    assign b_pixels = job.bayer ? d_pixels : c_pixels;
+    assign b_count = job.bayer ? d_count : c_count;
+    assign b_eol = job.bayer ? d_eol : c_eol;
+  end else begin : g_no_bayer
+    assign {b_valid, b_pixels, b_count, b_eol} = {c_valid, c_pixels, c_count, c_eol};
+    assign c_ready = b_ready;
+  end
+
+  logic k_valid, k_ready, k_eol;
+  logic [PPC-1:0][2:0][7:0] k_pixels;
+  logic [NW-1:0] k_count;
+  if (FEATURES[F_KERNEL3]) begin : g_filter
+    logic e_valid, e_ready, e_eol;
+    logic [2:0][7:0] e_pixel;
+    pre_filter #(
+        .PPC(PPC),
+        .MAX_SIDE(MAX_SIDE)
+    ) i_filter (
+        .clk(aclk),
+        .rst(clear || !job.kernel3),
+        .width(job.crop_w),
+        .height(job.crop_h),
+        .k(job.k),
+        .i_valid(b_valid && job.kernel3),
+        .i_ready(e_ready),
+        .i_pixels(b_pixels),
+        .i_count(b_count),
+        .i_eol(b_eol),
+        .o_valid(e_valid),
+        .o_ready(k_ready),
+        .o_pixel(e_pixel),
+        .o_eol(e_eol)
+    );
+    assign b_ready = job.kernel3 ? e_ready : k_ready;
+    assign k_valid = job.kernel3 ? e_valid : b_valid;
+    assign k_pixels = job.kernel3 ? {PPC{e_pixel}} : b_pixels;
+    assign k_count = job.kernel3 ? NW'(1) : b_count;
+    assign k_eol = job.kernel3 ? e_eol : b_eol;
+  end else begin : g_no_filter
+    assign {k_valid, k_pixels, k_count, k_eol} = {b_valid, b_pixels, b_count, b_eol};
+    assign b_ready = k_ready;
+  end
+
   logic y_valid, y_ready, y_eol;
   logic [PPC-1:0][2:0][7:0] y_pixels;
   logic [NW-1:0] y_count;
@@ -261,11 +339,11 @@ module tandem_pre
         .clk(aclk),
         .rst(clear),
         .grey(job.grey),
-        .i_valid(c_valid),
-        .i_ready(c_ready),
-        .i_pixels(c_pixels),
-        .i_count(c_count),
-        .i_eol(c_eol),
+        .i_valid(k_valid),
+        .i_ready(k_ready),
+        .i_pixels(k_pixels),
+        .i_count(k_count),
+        .i_eol(k_eol),
         .o_valid(y_valid),
         .o_ready(y_ready),
         .o_pixels(y_pixels),
@@ -273,8 +351,8 @@ module tandem_pre
         .o_eol(y_eol)
     );
   end else begin : g_no_grey
-    assign {y_valid, y_pixels, y_count, y_eol} = {c_valid, c_pixels, c_count, c_eol};
-    assign c_ready = y_ready;
+    assign {y_valid, y_pixels, y_count, y_eol} = {k_valid, k_pixels, k_count, k_eol};
+    assign k_ready = y_ready;
   end
 
   logic r_valid, r_ready, r_last;
