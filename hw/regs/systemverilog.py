@@ -138,7 +138,7 @@ def writing(block) -> list[str]:
                 where = place[reg.name, field.name]
                 out.append(f"{pad * 3}q.{where} <= {field.width}'h{field.reset or 0:x};")
     out += [f"{pad * 2}end else begin", f"{pad * 3}if (write) begin",
-            f"{pad * 4}unique case (waddr)"]
+            f"{pad * 4}case (waddr)"]
     for reg in block.registers:
         lines = [f"q.{place[reg.name, f.name]} <= {bits('wdata', f)};"
                  for f in reg.fields if (reg.name, f.name) in place]
@@ -171,7 +171,7 @@ def reading(block) -> list[str]:
     place = {key: f"q.{where}" for key, where in places(words(block, stored)).items()}
     place |= {key: f"d.{where}" for key, where in places(words(block, given)).items()}
     pad = INDENT
-    out = ["", f"{pad}always_comb begin", f"{pad * 2}rword = '0;", f"{pad * 2}unique case (raddr)"]
+    out = ["", f"{pad}always_comb begin", f"{pad * 2}rword = '0;", f"{pad * 2}case (raddr)"]
     for reg in block.registers:
         lines, fixed = [], 0
         for f in reg.fields:
@@ -193,7 +193,7 @@ def reading(block) -> list[str]:
     out += [f"{pad * 3}default: ;", f"{pad * 2}endcase", f"{pad}end", "",
             f"{pad}// A register is at this address.",
             f"{pad}function automatic logic known(input logic [11:0] address);",
-            f"{pad * 2}unique case (address)"]
+            f"{pad * 2}case (address)"]
     out += [f"{pad * 3}OFFSET_{reg.name}: return 1'b1;" for reg in block.registers]
     return out + [f"{pad * 3}default: return 1'b0;", f"{pad * 2}endcase", f"{pad}endfunction"]
 

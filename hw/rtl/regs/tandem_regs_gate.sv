@@ -80,7 +80,7 @@ module tandem_regs_gate
       q.cancel_go <= 32'h0;
     end else begin
       if (write) begin
-        unique case (waddr)
+        case (waddr)
           OFFSET_TRIG_ACK: q.trig_ack <= wdata;
           OFFSET_CTRL: begin
             q.ctrl_irq_en <= wdata[0];
@@ -110,7 +110,7 @@ module tandem_regs_gate
 
   always_comb begin
     rword = '0;
-    unique case (raddr)
+    case (raddr)
       OFFSET_ID: rword = 32'h30544147;
       OFFSET_VERSION: rword = 32'h00010000;
       OFFSET_CAPS: rword = CAPS;
@@ -154,7 +154,7 @@ module tandem_regs_gate
 
   // A register is at this address.
   function automatic logic known(input logic [11:0] address);
-    unique case (address)
+    case (address)
       OFFSET_ID: return 1'b1;
       OFFSET_VERSION: return 1'b1;
       OFFSET_CAPS: return 1'b1;

@@ -121,7 +121,7 @@ module tandem_regs_pre
       q.k8_high <= 16'h0;
     end else begin
       if (write) begin
-        unique case (waddr)
+        case (waddr)
           OFFSET_START: q.start_count <= wdata;
           OFFSET_ACK: q.ack_count <= wdata;
           OFFSET_CTRL: begin
@@ -213,7 +213,7 @@ module tandem_regs_pre
 
   always_comb begin
     rword = '0;
-    unique case (raddr)
+    case (raddr)
       OFFSET_ID: rword = 32'h30455250;
       OFFSET_VERSION: rword = 32'h00010000;
       OFFSET_CAPS: rword = CAPS;
@@ -305,7 +305,7 @@ module tandem_regs_pre
 
   // A register is at this address.
   function automatic logic known(input logic [11:0] address);
-    unique case (address)
+    case (address)
       OFFSET_ID: return 1'b1;
       OFFSET_VERSION: return 1'b1;
       OFFSET_CAPS: return 1'b1;

@@ -6,6 +6,7 @@ mod cross;
 mod disassembly;
 mod exclusives;
 mod lint;
+mod rtl;
 mod shell;
 mod test;
 
@@ -58,6 +59,11 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Lints, proofs and benches of the programmable logic.
+    Rtl {
+        /// Only the proofs and benches whose name contains this.
+        filter: Option<String>,
+    },
     /// Build the R5F image, print its size against TCM, run one job on it in QEMU.
     Rpu {
         /// Build and report sizes only.
@@ -86,6 +92,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Seeds { from, count } => seeds(&runner, from, count),
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
+        Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
@@ -99,6 +106,7 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
     if all {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
+        rtl::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())

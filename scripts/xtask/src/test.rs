@@ -1,7 +1,7 @@
 //! `scripts/test`: every test, each step named, and one count at the end.
 
 use crate::shell::{Runner, run as run_command};
-use crate::{assets, cross, exclusives, lint};
+use crate::{assets, cross, exclusives, lint, rtl};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -42,6 +42,7 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
     } else {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
+        rtl::ensure_tools(runner)?;
         for name in lint::STEPS {
             let label = format!("lint: {name}");
             total.add(step(runner, &label, || Count::of(lint::run_step(runner, name), &label)));
@@ -50,6 +51,11 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         total.add(step(runner, "tests of NEON in QEMU", || {
             counted(&mut cross::neon_tests(runner), "tests of NEON")
         }));
+        for name in rtl::STEPS {
+            let label = format!("rtl: {name}");
+            total.add(step(runner, &label, || Count::of(rtl::run_step(runner, name), &label)));
+        }
+        total.add(step(runner, "rtl: benches", || counted(&mut rtl::benches(runner), "benches")));
         type Check = fn(&Runner) -> Result<()>;
         let checks: [(&str, Check); 4] = [
             ("agentd and agentctl for aarch64", cross::arm64),
