@@ -77,7 +77,10 @@ module pre_filter #(
   for (genvar c = 0; c < 3; c++) begin : g_colour
     logic [8:0][27:0] product;
     logic [2:0][27:0] line;
+    // Rounded: the low bits are cut off.
+    // verilator lint_off UNUSEDSIGNAL
     logic signed [27:0] sum;
+    // verilator lint_on UNUSEDSIGNAL
     always_ff @(posedge clk) begin
       if (enable) begin
         for (int i = 0; i < 9; i++) begin

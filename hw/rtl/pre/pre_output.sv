@@ -11,7 +11,10 @@ module pre_output
     input logic clk,
     input logic rst,
     input logic stop,
+    // Of the job a module takes what it needs.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_job_t job,
+    // verilator lint_on UNUSEDSIGNAL
     input logic [13:0] row_words,
 
     input logic i_valid,
@@ -81,7 +84,6 @@ module pre_output
       .go(ready),
       .stop,
       .job,
-      .row_words,
       .rows,
       .free,
       .read,

@@ -14,7 +14,10 @@ module pre_source
 ) (
     input logic clk,
     input logic rst,
+    // Of the job a module takes what it needs.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_job_t job,
+    // verilator lint_on UNUSEDSIGNAL
     input logic skip,  // rows that are not needed may be left out
 
     input logic need_valid,
@@ -71,7 +74,10 @@ module pre_source
 
   logic u_valid, u_ready, u_eol;
   logic [GROUP*8-1:0] u_data;
+  // More than LANES only of NV12, whose pixels are counted behind the line buffers.
+  // verilator lint_off UNUSEDSIGNAL
   logic [UW-1:0] u_units;
+  // verilator lint_on UNUSEDSIGNAL
   logic [1:0] u_kind;
   pre_unpack #(
       .BEAT (BEAT),
@@ -131,9 +137,9 @@ module pre_source
   end
 
   // Deep samples to 8 bits, half up; what would round to 256 is 255.
-  function automatic logic [7:0] level(logic [15:0] word, logic twelve);
-    logic [9:0] sum;
-    sum = twelve ? 10'({1'b0, word[11:4]} + 9'(word[3])) : 10'({1'b0, word[9:2]} + 9'(word[1]));
+  function automatic logic [7:0] level(logic [11:1] word, logic twelve);
+    logic [8:0] sum;
+    sum = twelve ? {1'b0, word[11:4]} + 9'(word[3]) : {1'b0, word[9:2]} + 9'(word[1]);
     return sum[8] ? 8'd255 : sum[7:0];
   endfunction
 
@@ -148,7 +154,7 @@ module pre_source
     always_comb begin
       lanes[l] = {3{bytes[l]}};
       if (FEATURES[F_BAYER16] && job.deep) begin
-        lanes[l] = {3{level({bytes[2*l+1], bytes[2*l]}, job.deep12)}};
+        lanes[l] = {3{level({bytes[2*l+1][3:0], bytes[2*l][7:1]}, job.deep12)}};
       end
       if (FEATURES[F_YUYV] && job.yuyv) begin
         lanes[l] = {bytes[4*(l/2)+3], bytes[4*(l/2)+1], bytes[2*l]};

@@ -51,7 +51,10 @@ module tandem_pre
   localparam int unsigned RING_WORDS = BAND_PIXELS / M_BYTES;
   localparam int unsigned NW = $clog2(PPC + 1);
 
+  // There is no coefficient 9, the upper half of K8.
+  // verilator lint_off UNUSEDSIGNAL
   tandem_regs_pre_pkg::q_t q;
+  // verilator lint_on UNUSEDSIGNAL
   tandem_regs_pre_pkg::d_t d;
   logic rst, begin_job, run, end_job;
   logic [7:0] end_code;
@@ -355,6 +358,23 @@ module tandem_pre
     assign k_ready = y_ready;
   end
 
+  // Ready of the resize depends on its positions; here the way back to the input is cut.
+  logic g_valid, g_ready, g_eol;
+  logic [PPC-1:0][2:0][7:0] g_pixels;
+  logic [NW-1:0] g_count;
+  tandem_skid #(
+      .WIDTH(PPC * 24 + NW + 1)
+  ) i_skid (
+      .aclk,
+      .aresetn(!clear),
+      .s_data({y_pixels, y_count, y_eol}),
+      .s_valid(y_valid),
+      .s_ready(y_ready),
+      .m_data({g_pixels, g_count, g_eol}),
+      .m_valid(g_valid),
+      .m_ready(g_ready)
+  );
+
   logic r_valid, r_ready, r_last;
   logic [2:0][7:0] r_pixel;
   pre_resize #(
@@ -370,11 +390,11 @@ module tandem_pre
       .need_valid,
       .need,
       .need_take,
-      .i_valid(y_valid),
-      .i_ready(y_ready),
-      .i_pixels(y_pixels),
-      .i_count(y_count),
-      .i_eol(y_eol),
+      .i_valid(g_valid),
+      .i_ready(g_ready),
+      .i_pixels(g_pixels),
+      .i_count(g_count),
+      .i_eol(g_eol),
       .o_valid(r_valid),
       .o_ready(r_ready),
       .o_pixel(r_pixel),
