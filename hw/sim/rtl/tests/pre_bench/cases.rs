@@ -116,7 +116,16 @@ pub fn params(rng: &mut Rng, formats: &[PixelFormat], caps: u32) -> PreParams {
 /// Sets a field to anything, mostly near a limit.
 pub fn spoil(rng: &mut Rng, p: &mut PreParams) -> &'static str {
     let any = |rng: &mut Rng, old: u16| {
-        let near = [0, 1, 2, old.wrapping_sub(1), old.wrapping_add(1), MAX_SIDE, MAX_SIDE + 1, MAX_SIDE + 2];
+        let near = [
+            0,
+            1,
+            2,
+            old.wrapping_sub(1),
+            old.wrapping_add(1),
+            MAX_SIDE,
+            MAX_SIDE + 1,
+            MAX_SIDE + 2,
+        ];
         if rng.chance(800) { rng.pick(&near) } else { rng.next_u32() as u16 }
     };
     let wide = |rng: &mut Rng, old: u64, unit: u64, most: u64| {

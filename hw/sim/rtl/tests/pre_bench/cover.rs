@@ -35,7 +35,10 @@ impl Cover {
             return;
         }
         if status == SHORT {
-            self.bin("short within the first beat", matches!(fate, Fate::Short(n) if n as u64 <= build.s_bytes));
+            self.bin(
+                "short within the first beat",
+                matches!(fate, Fate::Short(n) if n as u64 <= build.s_bytes),
+            );
             self.bin("short later", matches!(fate, Fate::Short(n) if n as u64 > build.s_bytes));
             self.bin("long within the last beat", matches!(fate, Fate::Long(1)));
             self.bin("long by beats", matches!(fate, Fate::Long(n) if n as u64 > build.s_bytes));
@@ -50,8 +53,14 @@ impl Cover {
                 self.bin(&format!("{axis}: grows eightfold or more"), step <= UNIT_STEP / 8);
                 self.bin(&format!("{axis}: grows"), step < UNIT_STEP);
                 self.bin(&format!("{axis}: one to one"), step == UNIT_STEP);
-                self.bin(&format!("{axis}: shrinks, under two"), step > UNIT_STEP && step < 2 * UNIT_STEP);
-                self.bin(&format!("{axis}: shrinks beyond the lanes"), step > build.ppc * UNIT_STEP);
+                self.bin(
+                    &format!("{axis}: shrinks, under two"),
+                    step > UNIT_STEP && step < 2 * UNIT_STEP,
+                );
+                self.bin(
+                    &format!("{axis}: shrinks beyond the lanes"),
+                    step > build.ppc * UNIT_STEP,
+                );
                 self.bin(&format!("{axis}: step beyond the crop"), step > 1024 * UNIT_STEP);
             }
         }
@@ -66,17 +75,29 @@ impl Cover {
         self.bin("content of one pixel", (c.w, c.h) == (1, 1));
         self.bin("tensor of one pixel", (p.width, p.height) == (1, 1));
         self.bin("one band", u16::from(p.band_rows) >= p.height);
-        self.bin("last band shorter", p.height > u16::from(p.band_rows) && p.height % u16::from(p.band_rows) != 0);
+        self.bin(
+            "last band shorter",
+            p.height > u16::from(p.band_rows) && p.height % u16::from(p.band_rows) != 0,
+        );
         self.bin("bands of one row", p.band_rows == 1 && p.height > 1);
         let words = u64::from(c.w).div_ceil(build.m_bytes);
         let ring = build.band_pixels / build.m_bytes;
         self.bin("ring wraps", words * u64::from(c.h) > ring);
-        self.bin("two bands do not fit the ring together", p.planes() == 3 && 2 * words * u64::from(p.band_rows) > ring);
+        self.bin(
+            "two bands do not fit the ring together",
+            p.planes() == 3 && 2 * words * u64::from(p.band_rows) > ring,
+        );
         let row = p.frame.format.pixel_bytes() as u64 * u64::from(p.crop.w);
         self.bin("rows begin within beats", p.crop.h > 1 && row % build.s_bytes != 0);
-        self.bin("packets end within beats", p.row_bytes() as u64 * u64::from(p.band_rows) % build.m_bytes != 0);
+        self.bin(
+            "packets end within beats",
+            p.row_bytes() as u64 * u64::from(p.band_rows) % build.m_bytes != 0,
+        );
         self.bin("filter", p.kernel3.is_some());
-        self.bin("elements of two bytes in half a chunk", p.element == Element::F16 && u64::from(c.w) % build.m_bytes <= build.m_bytes / 2);
+        self.bin(
+            "elements of two bytes in half a chunk",
+            p.element == Element::F16 && u64::from(c.w) % build.m_bytes <= build.m_bytes / 2,
+        );
     }
 
     /// Adds another's counts.

@@ -3,9 +3,7 @@
 pub mod cases;
 pub mod cover;
 
-use tandem_model::pre::{
-    Frame, PixelFormat, PreParams, Resize, Tables, packets, preprocess,
-};
+use tandem_model::pre::{Frame, PixelFormat, PreParams, Resize, Tables, packets, preprocess};
 use tandem_regs::pre::offset;
 use tandem_rtl::{Kernel, Packet, SinkId, SourceId, Stall};
 
@@ -126,7 +124,11 @@ impl Bench {
         self.kernel.write32(offset::CTRL, 1);
         self.kernel.take(self.sink);
         self.job = 0;
-        assert_eq!([offset::START, offset::DONE, offset::ACK, offset::STATUS].map(|at| self.kernel.read32(at)), [0; 4]);
+        assert_eq!(
+            [offset::START, offset::DONE, offset::ACK, offset::STATUS]
+                .map(|at| self.kernel.read32(at)),
+            [0; 4]
+        );
     }
 }
 
