@@ -7,7 +7,7 @@
 module pre_check
   import tandem_pre_pkg::*;
 #(
-    parameter logic [14:0] FEATURES = 15'h7F3F,
+    parameter logic [14:0] FEATURES = 15'h7F7F,
     parameter int unsigned MAX_SIDE = 8192,
     parameter int unsigned RING_WORDS = 4096,
     parameter int unsigned RING_PIXELS = 8  // pixels of a word of the band ring
@@ -76,7 +76,8 @@ module pre_check
     bad[3] <= regs.channels > 8'd1 || (regs.channels[0] && !FEATURES[F_GREY]);
     bad[4] <= regs.element > 8'd2 || (regs.element == 8'd1 && !FEATURES[F_I8]) ||
         (regs.element == 8'd2 && !FEATURES[F_F16]);
-    bad[5] <= (regs.kernel3 && !FEATURES[F_KERNEL3]) || regs.lut || regs.flat;
+    bad[5] <= (regs.kernel3 && !FEATURES[F_KERNEL3]) || regs.flat ||
+        (regs.lut && (!FEATURES[F_LUT] || regs.pixel == 8'd1 || regs.pixel == 8'd3));
     bad[6] <= no_side(regs.frame_w) || (even_x && regs.frame_w[0]);
     bad[7] <= no_side(regs.frame_h) || (even_y && regs.frame_h[0]);
     bad[8] <= regs.stride < 32'(line_bytes) || regs.stride > 32'd65536;

@@ -6,7 +6,7 @@ module pre_output
 #(
     parameter int unsigned LANES = 8,
     parameter int unsigned WORDS = 4096,
-    parameter logic [14:0] FEATURES = 15'h7F3F
+    parameter logic [14:0] FEATURES = 15'h7F7F
 ) (
     input logic clk,
     input logic rst,

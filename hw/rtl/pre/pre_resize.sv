@@ -7,7 +7,7 @@ module pre_resize
 #(
     parameter int unsigned PPC = 4,
     parameter int unsigned MAX_SIDE = 8192,
-    parameter logic [14:0] FEATURES = 15'h7F3F
+    parameter logic [14:0] FEATURES = 15'h7F7F
 ) (
     input logic clk,
     input logic rst,

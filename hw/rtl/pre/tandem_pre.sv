@@ -1,4 +1,4 @@
-// `pre`: frame in, tensor out. Crop as streamed, colour, resize, letterbox, scale and offset.
+// `pre`: frame in, tensor out: all stages of the model but the flat field, on a crop as streamed.
 //
 // AXI4-Lite registers of hw/regs/pre.rdl, one AXI4-Stream packet in, the tensor's packets out. Takes
 // PPC pixels a clock, gives up to one resized pixel a clock and M_BYTES of tensor. FEATURES has the
@@ -12,7 +12,7 @@ module tandem_pre
     parameter int unsigned M_BYTES = 8,
     parameter int unsigned MAX_SIDE = 8192,  // columns of a crop and of content
     parameter int unsigned BAND_PIXELS = 32768,  // of the band ring; a planar band must fit
-    parameter logic [14:0] FEATURES = 15'h030F
+    parameter logic [14:0] FEATURES = 15'h7F7F
 ) (
     input logic aclk,
     input logic aresetn,
@@ -206,9 +206,9 @@ module tandem_pre
   // filter looks at every row.
   logic skip, need_valid, need, need_take;
   assign skip = job.nv12 && !job.kernel3;
-  logic p_valid, p_ready, p_eol;
-  logic [PPC-1:0][2:0][7:0] p_pixels;
-  logic [NW-1:0] p_count;
+  logic s_valid, s_ready, s_eol;
+  logic [PPC-1:0][23:0] s_lanes;
+  logic [NW-1:0] s_count;
   pre_source #(
       .PPC(PPC),
       .S_BYTES(S_BYTES),
@@ -226,12 +226,56 @@ module tandem_pre
       .i_ready(f_ready),
       .i_last(f_last),
       .i_data(s_axis_tdata),
-      .o_valid(p_valid),
-      .o_ready(p_ready),
-      .o_pixels(p_pixels),
-      .o_count(p_count),
-      .o_eol(p_eol)
+      .o_valid(s_valid),
+      .o_ready(s_ready),
+      .o_lanes(s_lanes),
+      .o_count(s_count),
+      .o_eol(s_eol)
   );
+
+  // The tables follow the register that names a pair of their entries.
+  logic [28:0] entry;
+  logic entry_seen;
+  assign entry = {q.lut_colour, q.lut_pair, q.lut_odd, q.lut_even};
+  logic [28:0] entry_before;
+  always_ff @(posedge aclk) begin
+    entry_before <= entry;
+    entry_seen <= aresetn;
+  end
+
+  logic p_valid, p_ready, p_eol;
+  logic [PPC-1:0][2:0][7:0] p_pixels;
+  logic [NW-1:0] p_count;
+  if (FEATURES[F_LUT] || FEATURES[F_BAYER16]) begin : g_level
+    pre_level #(
+        .LANES(PPC),
+        .DEEP(FEATURES[F_BAYER16]),
+        .LOOKUP(FEATURES[F_LUT])
+    ) i_level (
+        .clk(aclk),
+        .rst(clear),
+        .job,
+        .table_write(!entry_seen || entry != entry_before),
+        .table_colour(q.lut_colour),
+        .table_pair(q.lut_pair),
+        .table_entries({q.lut_odd, q.lut_even}),
+        .i_valid(s_valid),
+        .i_ready(s_ready),
+        .i_lanes(s_lanes),
+        .i_count(s_count),
+        .i_eol(s_eol),
+        .o_valid(p_valid),
+        .o_ready(p_ready),
+        .o_pixels(p_pixels),
+        .o_count(p_count),
+        .o_eol(p_eol)
+    );
+  end else begin : g_no_level
+    logic unused_entry;
+    assign unused_entry = ^{entry_before, entry_seen};
+    assign {p_valid, p_pixels, p_count, p_eol} = {s_valid, s_lanes, s_count, s_eol};
+    assign s_ready = p_ready;
+  end
 
   logic c_valid, c_ready, c_eol;
   logic [PPC-1:0][2:0][7:0] c_pixels;

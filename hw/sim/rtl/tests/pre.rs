@@ -85,6 +85,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     if let Fate::Raw(at, value) = fate {
         bench.kernel.write32(at, value);
     }
+    let lut = (takes && p.lut).then(|| bench.look_up(rng, p.frame.format.bits()));
     let number = bench.start();
     if !takes {
         let status = bench.finish(number, 2000);
@@ -94,7 +95,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     }
     let small = pre_bench::on_stream(&p);
     let crop = bytes(rng, small.frame_bytes());
-    let wanted = wanted(&p, &crop);
+    let wanted = wanted(&p, lut.as_ref(), &crop);
     let mut stream = streamed(&p, &crop);
     match &mut fate {
         Fate::Short(count) => {
@@ -199,7 +200,7 @@ fn clocks(build: Build, p: &PreParams) -> (u64, u64) {
     bench.kernel.run_until(8_000_000, "interrupt", |k| k.get_port(irq) == 1);
     let took = bench.kernel.clocks() - from;
     assert_eq!(bench.finish(number, 10), OK);
-    assert!(bench.kernel.take(bench.sink) == wanted(p, &crop), "{}: {p:?}", build.name);
+    assert!(bench.kernel.take(bench.sink) == wanted(p, None, &crop), "{}: {p:?}", build.name);
     let pixels = u64::from(p.crop.w) * u64::from(p.crop.h);
     let limit = (p.frame_bytes() as u64).div_ceil(build.s_bytes).max(pixels.div_ceil(build.ppc));
     (took, limit)
@@ -236,7 +237,7 @@ fn the_longest_rows_equal_the_model() {
                 let number = bench.start();
                 assert_eq!(bench.finish(number, 500_000), OK);
                 assert!(
-                    bench.kernel.take(bench.sink) == wanted(&p, &crop),
+                    bench.kernel.take(bench.sink) == wanted(&p, None, &crop),
                     "{}: {p:?}",
                     build.name
                 );
@@ -254,7 +255,7 @@ fn a_start_waits_for_the_job_that_runs() {
         let formats = formats(bench.caps);
         let (first, second) = loop {
             let pair = [0; 2].map(|_| params(&mut rng, &formats, bench.caps));
-            if pair.iter().all(|p| bench.takes(p)) {
+            if pair.iter().all(|p| bench.takes(p) && !p.lut) {
                 let [first, second] = pair;
                 break (first, second);
             }
@@ -270,7 +271,7 @@ fn a_start_waits_for_the_job_that_runs() {
         bench.kernel.push(bench.source, &streamed(&second, &crops[1]));
         bench.finish(one, patience(&first));
         assert_eq!(bench.finish(two, patience(&second)), OK);
-        let both = [wanted(&first, &crops[0]), wanted(&second, &crops[1])].concat();
+        let both = [wanted(&first, None, &crops[0]), wanted(&second, None, &crops[1])].concat();
         assert!(bench.kernel.take(bench.sink) == both, "round {round}: {first:?} {second:?}");
     }
 }
