@@ -13,7 +13,7 @@ module pre_across #(
 
     input logic [1:0] place_valid,
     input logic [1:0][24:0] place,
-    input logic [1:0] place_last,
+    input logic place_last,
     output logic place_take,
 
     input logic i_valid,
@@ -49,7 +49,7 @@ module pre_across #(
   assign inside1 = !place_valid[1] || end1 < past;
   assign emit = enable && i_valid && inside0;
   assign release_group = enable && i_valid &&
-      (row_done || (place_valid[0] && (!inside0 || place_last[0] || !inside1)));
+      (row_done || (place_valid[0] && (!inside0 || place_last || !inside1)));
   assign i_ready = release_group;
   assign place_take = emit;
 
@@ -58,8 +58,8 @@ module pre_across #(
       base <= i_eol ? '0 : past;
       // Else only the last group of a row is not full, and nothing looks back over a row's end.
       prior <= SPLIT ? i_pixels[last_lane] : i_pixels[PPC-1];
-      row_done <= !i_eol && (row_done || (inside0 && place_last[0]));
-    end else if (emit && place_last[0]) begin
+      row_done <= !i_eol && (row_done || (inside0 && place_last));
+    end else if (emit && place_last) begin
       row_done <= 1'b1;
     end
     if (rst) begin

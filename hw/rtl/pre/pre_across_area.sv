@@ -15,7 +15,7 @@ module pre_across_area #(
 
     input logic [1:0] place_valid,
     input logic [1:0][24:0] place,
-    input logic [1:0] place_last,
+    input logic place_last,
     output logic place_take,
 
     input logic i_valid,
@@ -35,9 +35,11 @@ module pre_across_area #(
   assign enable = !o_valid || o_ready;
 
   logic [13:0] base, past;
-  logic [24:0] past_at, begun, at;
+  logic [24:0] past_at, begun, at;  // `at` is at most PPC * 2048
   logic row_done, ends, ends1, work, release_group;
 
+  logic unused_at;
+  assign unused_at = ^at[24:11+IW];
   assign past = base + 14'(i_count);
   assign past_at = {past, 11'd0};
   assign ends = place[0] <= past_at;
@@ -45,18 +47,18 @@ module pre_across_area #(
   assign work = enable && i_valid && place_valid[0] && !row_done;
   assign place_take = work && ends;
   assign release_group = enable && i_valid &&
-      (row_done || (place_valid[0] && (!ends || place_last[0] || !ends1)));
+      (row_done || (place_valid[0] && (!ends || place_last || !ends1)));
   assign i_ready = release_group;
   assign at = (ends ? place[0] : past_at) - {base, 11'd0};
 
   always_ff @(posedge clk) begin
     if (release_group) begin
       base <= i_eol ? '0 : past;
-      row_done <= !i_eol && (row_done || (ends && place_last[0]));
-    end else if (place_take && place_last[0]) begin
+      row_done <= !i_eol && (row_done || (ends && place_last));
+    end else if (place_take && place_last) begin
       row_done <= 1'b1;
     end
-    if (place_take) begun <= place_last[0] ? '0 : place[0];
+    if (place_take) begun <= place_last ? '0 : place[0];
     if (rst) begin
       base <= '0;
       row_done <= 1'b0;
@@ -105,7 +107,7 @@ module pre_across_area #(
       working <= {working[0], work};
       ending <= {ending[0], ends};
       leaving <= {leaving[0], release_group};
-      closing <= {closing[0], ends && place_last[0]};
+      closing <= {closing[0], ends && place_last};
       longer <= {longer[0], (place[0] - begun) != shortest};
       whole <= sum_whole;
       all <= sum_all;

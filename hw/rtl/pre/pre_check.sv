@@ -7,7 +7,7 @@
 module pre_check
   import tandem_pre_pkg::*;
 #(
-    parameter logic [14:0] FEATURES = 15'h7F3F,
+    parameter logic [14:0] FEATURES = 15'h7F7F,
     parameter int unsigned MAX_SIDE = 8192,
     parameter int unsigned RING_WORDS = 4096,
     parameter int unsigned RING_PIXELS = 8  // pixels of a word of the band ring
@@ -15,7 +15,10 @@ module pre_check
     input logic clk,
     input logic rst,
     input logic go,
+    // Not all of it is checked: any padding, offset and coefficient is good.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_regs_t regs,
+    // verilator lint_on UNUSEDSIGNAL
     output logic done,
     output logic good,
 
@@ -54,7 +57,7 @@ module pre_check
     line_bytes = 18'(pixel_bytes) * 18'(regs.frame_w);
     crop_bytes = 18'(pixel_bytes) * 18'(regs.crop_w);
     planar3 = regs.layout == 8'd0 && regs.channels == 8'd0;
-    unique case (regs.pixel)
+    case (regs.pixel)
       8'd0: known = FEATURES[F_RGB8];
       8'd1: known = FEATURES[F_NV12];
       8'd2: known = FEATURES[F_MONO8];
@@ -67,12 +70,14 @@ module pre_check
   logic [19:0] bad;
   always_ff @(posedge clk) begin
     bad[0] <= !known;
-    bad[1] <= regs.layout > 8'd1 || !(regs.layout[0] ? FEATURES[F_INTERLEAVED] : FEATURES[F_PLANAR]);
+    bad[1] <= regs.layout > 8'd1 ||
+        !(regs.layout[0] ? FEATURES[F_INTERLEAVED] : FEATURES[F_PLANAR]);
     bad[2] <= regs.resize > 8'd1 || (regs.resize[0] && !FEATURES[F_AREA]);
     bad[3] <= regs.channels > 8'd1 || (regs.channels[0] && !FEATURES[F_GREY]);
     bad[4] <= regs.element > 8'd2 || (regs.element == 8'd1 && !FEATURES[F_I8]) ||
         (regs.element == 8'd2 && !FEATURES[F_F16]);
-    bad[5] <= (regs.kernel3 && !FEATURES[F_KERNEL3]) || regs.lut || regs.flat;
+    bad[5] <= (regs.kernel3 && !FEATURES[F_KERNEL3]) || regs.flat ||
+        (regs.lut && (!FEATURES[F_LUT] || regs.pixel == 8'd1 || regs.pixel == 8'd3));
     bad[6] <= no_side(regs.frame_w) || (even_x && regs.frame_w[0]);
     bad[7] <= no_side(regs.frame_h) || (even_y && regs.frame_h[0]);
     bad[8] <= regs.stride < 32'(line_bytes) || regs.stride > 32'd65536;
@@ -117,12 +122,10 @@ module pre_check
   logic [29:0] quotient;
   logic [25:0] tried;
   logic [24:0] shortest, span;
-  logic [15:0] rounded_up;
-  logic [59:0] more_bytes;
+  logic [27:0] more_bytes;
 
-  assign rounded_up = regs.cont_w + 16'(RING_PIXELS - 1);
-  assign row_words = 14'(rounded_up[15:RB]);
-  assign more_bytes = product + (product >> 1);
+  assign row_words = 14'(regs.cont_w[15:RB]) + 14'(regs.cont_w[RB-1:0] != '0);
+  assign more_bytes = product[27:0] + product[28:1];
   assign span = shortest + 25'(which[0]);
   assign tried = {rest, dividend[40]};
   assign shortest = which[1] ? regs.step_y[45:21] : regs.step_x[45:21];
@@ -140,7 +143,7 @@ module pre_check
   end
 
   always_ff @(posedge clk) begin
-    unique case (state)
+    case (state)
       IDLE: ;
       LOOK: begin
         product <= '0;
@@ -160,7 +163,7 @@ module pre_check
         unique case (which)
           2'd0: begin
             good <= bad == '0;
-            frame_bytes <= regs.pixel == 8'd1 ? more_bytes[27:0] : product[27:0];
+            frame_bytes <= regs.pixel == 8'd1 ? more_bytes : product[27:0];
           end
           2'd1: if (regs.resize[0] && product > {14'd0, regs.crop_w[13:0], 32'd0}) good <= 1'b0;
           2'd2: if (regs.resize[0] && product > {14'd0, regs.crop_h[13:0], 32'd0}) good <= 1'b0;

@@ -52,13 +52,13 @@ module pre_colour #(
     end
   end
 
-  // A clamp's input is at most 2^30 in magnitude.
-  function automatic logic [7:0] byte_of(logic signed [31:0] v);
-    return v[31] ? 8'd0 : (v[30:28] != '0) ? 8'd255 : v[27:20];
+  // Of a sum in Q20, at most 2^30 in magnitude, the whole part.
+  function automatic logic [7:0] byte_of(logic [11:0] v);
+    return v[11] ? 8'd0 : (v[10:8] != '0) ? 8'd255 : v[7:0];
   endfunction
 
-  logic signed [PAIRS-1:0][31:0] red_v, green_v, green_u, blue_u, green_uv;
-  logic signed [PAIRS-1:0][31:0] red_v1, blue_u1;
+  logic [PAIRS-1:0][31:0] red_v, green_v, green_u, blue_u, green_uv;
+  logic [PAIRS-1:0][31:0] red_v1, blue_u1;
   always_ff @(posedge clk) begin
     if (enable) begin
       for (int p = 0; p < int'(PAIRS); p++) begin
@@ -68,7 +68,7 @@ module pre_colour #(
         green_v[p] <= 32'(v) * 32'(GREEN_V);
         green_u[p] <= 32'(u) * 32'(GREEN_U);
         blue_u[p] <= 32'(u) * 32'(BLUE_U);
-        green_uv[p] <= $signed(green_v[p]) + $signed(green_u[p]);
+        green_uv[p] <= green_v[p] + green_u[p];
         red_v1[p] <= red_v[p];
         blue_u1[p] <= blue_u[p];
       end
@@ -78,16 +78,22 @@ module pre_colour #(
   for (genvar l = 0; l < int'(LANES); l++) begin : g_lane
     logic [7:0] above;
     logic [28:0] product;
-    logic signed [31:0] luma;
+    logic [31:0] luma;
+    // verilator lint_off UNUSEDSIGNAL
+    logic [31:0] red, green, blue;  // the fractions are cut off
+    // verilator lint_on UNUSEDSIGNAL
+    assign red = luma + red_v1[l/2];
+    assign green = luma + green_uv[l/2];
+    assign blue = luma + blue_u1[l/2];
     assign above = i_pixels[l][0] < 8'd16 ? 8'd0 : i_pixels[l][0] - 8'd16;
     always_ff @(posedge clk) begin
       if (enable) begin
         product <= 29'(above) * 29'(LUMA);
-        luma <= $signed({3'd0, product}) + 32'sd524288;
+        luma <= {3'd0, product} + 32'd524288;
         if (yuv) begin
-          o_pixels[l][0] <= byte_of(luma + $signed(red_v1[l/2]));
-          o_pixels[l][1] <= byte_of(luma + $signed(green_uv[l/2]));
-          o_pixels[l][2] <= byte_of(luma + $signed(blue_u1[l/2]));
+          o_pixels[l][0] <= byte_of(red[31:20]);
+          o_pixels[l][1] <= byte_of(green[31:20]);
+          o_pixels[l][2] <= byte_of(blue[31:20]);
         end else begin
           o_pixels[l] <= plain[1][l];
         end

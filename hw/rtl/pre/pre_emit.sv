@@ -19,7 +19,10 @@ module pre_emit
 
     input logic write,
     input logic [9:0] write_at,
+    // Without binary16 an element is the low byte.
+    // verilator lint_off UNUSEDSIGNAL
     input logic [15:0] write_data,
+    // verilator lint_on UNUSEDSIGNAL
 
     input logic i_valid,
     output logic i_ready,
@@ -42,7 +45,6 @@ module pre_emit
 
   logic enable, ready, half;
   logic [1:0] valid;
-  logic packer_idle;
 
   // The chunk's values and channels.
   logic [LANES-1:0][7:0] values;
@@ -61,7 +63,7 @@ module pre_emit
       channel = i_plane;
       value = i_word[i_plane][l];
       if (MIXED && three_mixed) begin
-        unique case (i_third)
+        case (i_third)
           2'd0: {channel, value} = {2'(l % 3), i_word[l%3][l/3]};
           2'd1: {channel, value} = {2'((LANES + l) % 3), i_word[(LANES+l)%3][(LANES+l)/3]};
           default: {channel, value} = {2'((2*LANES+l) % 3), i_word[(2*LANES+l)%3][(2*LANES+l)/3]};
@@ -131,22 +133,23 @@ module pre_emit
   end
 
   assign enable = !valid[1] || ready;
-  pre_pack #(
-      .BYTES(LANES)
+  tandem_packer #(
+      .S_BYTES(LANES),
+      .M_BYTES(LANES)
   ) i_pack (
-      .clk,
-      .rst,
-      .i_valid(valid[1]),
-      .i_ready(ready),
-      .i_data(chunk),
-      .i_count(bytes),
-      .i_last(chunk_last),
-      .o_valid,
-      .o_ready,
-      .o_data,
-      .o_keep,
-      .o_last,
-      .idle(packer_idle)
+      .aclk(clk),
+      .aresetn(!rst),
+      .s_data(chunk),
+      .s_count(bytes),
+      .s_last(chunk_last),
+      .s_valid(valid[1]),
+      .s_ready(ready),
+      .m_data(o_data),
+      .m_keep(o_keep),
+      .m_last(o_last),
+      .m_valid(o_valid),
+      .m_ready(o_ready)
   );
-  assign idle = packer_idle && valid == '0;
+  // Behind the end of a packet the packer has whole beats only.
+  assign idle = valid == '0 && !o_valid;
 endmodule

@@ -49,7 +49,10 @@ module pre_grey #(
   end
 
   for (genvar l = 0; l < int'(LANES); l++) begin : g_lane
+    // Rounded: the low bits of the sum are cut off.
+    // verilator lint_off UNUSEDSIGNAL
     logic [21:0] red, green, blue, sum;
+    // verilator lint_on UNUSEDSIGNAL
     assign sum = red + green + blue + 22'd8192;
     always_ff @(posedge clk) begin
       if (enable) begin

@@ -6,12 +6,15 @@ module pre_output
 #(
     parameter int unsigned LANES = 8,
     parameter int unsigned WORDS = 4096,
-    parameter logic [14:0] FEATURES = 15'h7F3F
+    parameter logic [14:0] FEATURES = 15'h7F7F
 ) (
     input logic clk,
     input logic rst,
     input logic stop,
+    // Of the job a module takes what it needs.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_job_t job,
+    // verilator lint_on UNUSEDSIGNAL
     input logic [13:0] row_words,
 
     input logic i_valid,
@@ -81,7 +84,6 @@ module pre_output
       .go(ready),
       .stop,
       .job,
-      .row_words,
       .rows,
       .free,
       .read,

@@ -7,11 +7,14 @@ module pre_resize
 #(
     parameter int unsigned PPC = 4,
     parameter int unsigned MAX_SIDE = 8192,
-    parameter logic [14:0] FEATURES = 15'h7F3F
+    parameter logic [14:0] FEATURES = 15'h7F7F
 ) (
     input logic clk,
     input logic rst,
+    // Of the job a module takes what it needs.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_job_t job,
+    // verilator lint_on UNUSEDSIGNAL
     input logic [3:0][29:0] inverse,
     input logic skip,  // the source leaves out what is not needed
 
@@ -40,7 +43,8 @@ module pre_resize
     return area ? $signed({2'b0, step}) : less_one >>> 1;
   endfunction
 
-  logic [1:0] x_valid, x_last, y_valid, y_last;
+  logic x_last, y_last;
+  logic [1:0] x_valid, y_valid;
   logic [1:0][24:0] x_place, y_place;
   logic x_take, y_take;
   pre_steps i_columns (
@@ -69,8 +73,9 @@ module pre_resize
       .last(y_last),
       .take(y_take)
   );
+  logic [4:0] need_level, plan_level;
   logic unused;
-  assign unused = ^{y_valid[1], y_place[1], y_last[1]};
+  assign unused = ^{y_valid[1], y_place[1], need_level, plan_level};
 
   logic s_need_valid, s_need_ready, s_need;
   logic s_plan_valid, s_plan_ready, plan_valid, plan_take;
@@ -85,7 +90,7 @@ module pre_resize
       .shortest(job.step_y[45:21]),
       .place_valid(y_valid[0]),
       .place(y_place[0]),
-      .place_last(y_last[0]),
+      .place_last(y_last),
       .place_take(y_take),
       .need_valid(s_need_valid),
       .need_ready(s_need_ready),
@@ -95,31 +100,35 @@ module pre_resize
       .plan(s_plan)
   );
   logic gate_take;
-  pre_fifo #(
+  tandem_fifo #(
       .WIDTH(1),
-      .DEPTH(16)
+      .DEPTH(16),
+      .BLOCK(1'b0)
   ) i_needs (
-      .clk,
-      .rst,
-      .i_valid(s_need_valid),
-      .i_ready(s_need_ready),
-      .i_data(s_need),
-      .o_valid(need_valid),
-      .o_ready(skip ? need_take : gate_take),
-      .o_data(need)
+      .aclk(clk),
+      .aresetn(!rst),
+      .s_valid(s_need_valid),
+      .s_ready(s_need_ready),
+      .s_data(s_need),
+      .m_valid(need_valid),
+      .m_ready(skip ? need_take : gate_take),
+      .m_data(need),
+      .level(need_level)
   );
-  pre_fifo #(
+  tandem_fifo #(
       .WIDTH(26),
-      .DEPTH(16)
+      .DEPTH(16),
+      .BLOCK(1'b0)
   ) i_plans (
-      .clk,
-      .rst,
-      .i_valid(s_plan_valid),
-      .i_ready(s_plan_ready),
-      .i_data(s_plan),
-      .o_valid(plan_valid),
-      .o_ready(plan_take),
-      .o_data(plan)
+      .aclk(clk),
+      .aresetn(!rst),
+      .s_valid(s_plan_valid),
+      .s_ready(s_plan_ready),
+      .s_data(s_plan),
+      .m_valid(plan_valid),
+      .m_ready(plan_take),
+      .m_data(plan),
+      .level(plan_level)
   );
 
   logic g_valid, g_ready;
@@ -171,7 +180,7 @@ module pre_resize
     pre_ram #(
         .WIDTH(MW),
         .DEPTH(MAX_SIDE)
-    ) i_rows (
+    ) i_memory (
         .clk,
         .write(write[m]),
         .write_at,
@@ -220,7 +229,7 @@ module pre_resize
     logic [2:0][39:0] e_sums;
     pre_across_area #(
         .PPC(PPC)
-    ) i_across (
+    ) i_area_across (
         .clk,
         .rst,
         .shortest(job.step_x[45:21]),
@@ -240,7 +249,7 @@ module pre_resize
     );
     pre_down_area #(
         .MAX_SIDE(MAX_SIDE)
-    ) i_down (
+    ) i_area_down (
         .clk,
         .rst,
         .columns(job.cont_w),

@@ -20,7 +20,10 @@ module pre_scale #(
   logic [HIGH+14:0] high_low, high_high;
   logic [46:0] low;
   logic [HIGH+29:0] high;
+  // Rounded: the low bits are cut off, the high ones are 0.
+  // verilator lint_off UNUSEDSIGNAL
   logic [ALL-1:0] sum;
+  // verilator lint_on UNUSEDSIGNAL
 
   // Rounded, it is below 2^(SHIFT + OUT): see the model on area.
   assign sum = ALL'(low) + {high, 17'd0} + (ALL'(1) << (SHIFT - 1));

@@ -1,5 +1,5 @@
 // From beats to groups of up to PPC pixels of three samples: R, G, B or Y, U, V, or a Bayer sample
-// in the first, at 8 bits.
+// in the low bits.
 //
 // Rows of NV12 go through line buffers until their chroma is there; everything else is cut out of
 // the stream directly. Pixels that share chroma come in pairs, so there are at least two lanes up
@@ -10,11 +10,14 @@ module pre_source
     parameter int unsigned PPC = 4,
     parameter int unsigned S_BYTES = 8,
     parameter int unsigned MAX_SIDE = 8192,
-    parameter logic [14:0] FEATURES = 15'h7F3F
+    parameter logic [14:0] FEATURES = 15'h7F7F
 ) (
     input logic clk,
     input logic rst,
+    // Of the job a module takes what it needs.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_job_t job,
+    // verilator lint_on UNUSEDSIGNAL
     input logic skip,  // rows that are not needed may be left out
 
     input logic need_valid,
@@ -28,7 +31,7 @@ module pre_source
 
     output logic o_valid,
     input logic o_ready,
-    output logic [PPC-1:0][2:0][7:0] o_pixels,
+    output logic [PPC-1:0][23:0] o_lanes,
     output logic [$clog2(PPC+1)-1:0] o_count,
     output logic o_eol
 );
@@ -71,7 +74,10 @@ module pre_source
 
   logic u_valid, u_ready, u_eol;
   logic [GROUP*8-1:0] u_data;
+  // More than LANES only of NV12, whose pixels are counted behind the line buffers.
+  // verilator lint_off UNUSEDSIGNAL
   logic [UW-1:0] u_units;
+  // verilator lint_on UNUSEDSIGNAL
   logic [1:0] u_kind;
   pre_unpack #(
       .BEAT (BEAT),
@@ -130,13 +136,6 @@ module pre_source
     assign {n_luma, n_chroma, n_count} = '0;
   end
 
-  // Deep samples to 8 bits, half up; what would round to 256 is 255.
-  function automatic logic [7:0] level(logic [15:0] word, logic twelve);
-    logic [9:0] sum;
-    sum = twelve ? 10'({1'b0, word[11:4]} + 9'(word[3])) : 10'({1'b0, word[9:2]} + 9'(word[1]));
-    return sum[8] ? 8'd255 : sum[7:0];
-  endfunction
-
   logic [GROUP-1:0][7:0] bytes;
   assign bytes = u_data;
   logic [LANES-1:0][2:0][7:0] lanes;
@@ -147,9 +146,7 @@ module pre_source
     assign chroma_v = n_chroma[(l/2)*16+8+:8];
     always_comb begin
       lanes[l] = {3{bytes[l]}};
-      if (FEATURES[F_BAYER16] && job.deep) begin
-        lanes[l] = {3{level({bytes[2*l+1], bytes[2*l]}, job.deep12)}};
-      end
+      if (FEATURES[F_BAYER16] && job.deep) lanes[l][1:0] = {bytes[2*l+1], bytes[2*l]};
       if (FEATURES[F_YUYV] && job.yuyv) begin
         lanes[l] = {bytes[4*(l/2)+3], bytes[4*(l/2)+1], bytes[2*l]};
       end
@@ -174,7 +171,7 @@ module pre_source
     assign ends = second || count == NW'(1);
     assign o_valid = valid;
     assign ready = o_ready && ends;
-    assign o_pixels = lanes[second];
+    assign o_lanes = lanes[second];
     assign o_count = 1'b1;
     assign o_eol = eol && ends;
     always_ff @(posedge clk) begin
@@ -184,7 +181,7 @@ module pre_source
   end else begin : g_group
     assign o_valid = valid;
     assign ready = o_ready;
-    assign o_pixels = lanes;
+    assign o_lanes = lanes;
     assign o_count = count;
     assign o_eol = eol;
   end

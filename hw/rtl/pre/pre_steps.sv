@@ -16,7 +16,7 @@ module pre_steps (
 
     output logic [1:0] valid,  // of the two on view
     output logic [1:0][24:0] place,
-    output logic [1:0] last,
+    output logic last,  // the next one is the last
     input logic take
 );
   // Never more than a step beyond the limit, nor below -2^31: 48 bits hold it.
@@ -32,10 +32,12 @@ module pre_steps (
   assign beyond = here > $signed({1'b0, limit});
 
   // Clamped, before rounding.
-  logic held, held_last;
-  logic [46:0] held_at, rounded;
+  logic held, held_last, last1;
+  logic [45:20] held_at;
+  logic [24:0] rounded;
 
-  assign rounded = held_at + 47'h10_0000;
+  // To nearest, halves up: the bit below the last one is the carry.
+  assign rounded = held_at[45:21] + 25'(held_at[20]);
 
   logic move0, move1, move2;
   assign move0 = !valid[0] || take;
@@ -45,18 +47,18 @@ module pre_steps (
   always_ff @(posedge clk) begin
     if (move0) begin
       place[0] <= place[1];
-      last[0] <= last[1];
+      last <= last1;
       valid[0] <= valid[1];
     end
     if (move1) begin
-      place[1] <= rounded[45:21];
-      last[1] <= held_last;
+      place[1] <= rounded;
+      last1 <= held_last;
       valid[1] <= held;
     end
     if (move2) begin
       held <= !ended;
       held_last <= here_left == 14'd1;
-      held_at <= here < 48'sd0 ? '0 : beyond ? limit : here[46:0];
+      held_at <= here < 48'sd0 ? '0 : beyond ? limit[45:20] : here[45:20];
       if (!ended) begin
         sum <= beyond ? here : here + $signed({2'b0, step});
         left <= here_left - 14'd1;

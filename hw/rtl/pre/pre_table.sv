@@ -39,12 +39,10 @@ module pre_table
   logic [5:0] zeros, zeros2;
   logic small2;
   logic [9:0] low2;
-  logic [40:0] half_up;
   logic signed [24:0] whole;
   logic [7:0] clamped;
 
-  assign half_up = sum + 41'sd32768;
-  assign whole = $signed(half_up[40:16]);
+  assign whole = $signed(sum[40:16]) + 25'(sum[15]);
 
   // The leading one to bit 39.
   always_comb begin

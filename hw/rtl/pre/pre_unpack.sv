@@ -39,16 +39,16 @@ module pre_unpack #(
 
   logic [13:0] units_left;
   logic eol, take, pop, enable;
-  logic [UW-1:0] units;
+  logic [UW-1:0] amount;
   logic [BW:0] bytes, past;
 
   assign enable = !o_valid || o_ready;
   assign units_left = fresh ? row_units : left;
   assign eol = units_left <= 14'(unit_count);
-  assign units = eol ? UW'(units_left) : unit_count;
-  assign bytes = (unit_bytes == 2'd1) ? (BW + 1)'(units) :
-      (unit_bytes == 2'd2) ? (BW + 1)'({units, 1'b0}) :
-      (BW + 1)'({units, 1'b0}) + (BW + 1)'(units);
+  assign amount = eol ? UW'(units_left) : unit_count;
+  assign bytes = (unit_bytes == 2'd1) ? (BW + 1)'(amount) :
+      (unit_bytes == 2'd2) ? (BW + 1)'({amount, 1'b0}) :
+      (BW + 1)'({amount, 1'b0}) + (BW + 1)'(amount);
   // At most BEAT - 1 + BEAT.
   assign past = {1'b0, offset} + bytes;
   assign take = enable && full[0] && (past <= (BW + 1)'(BEAT) || full[1]);
@@ -56,7 +56,10 @@ module pre_unpack #(
   assign i_ready = !full[1] || pop;
 
   logic [1:0] kept;
+  // A group is the beginning of it.
+  // verilator lint_off UNUSEDSIGNAL
   logic [2*BEAT*8-1:0] window;
+  // verilator lint_on UNUSEDSIGNAL
   assign window = beats >> {offset, 3'd0};
   assign kept = pop ? {1'b0, full[1]} : full;
 
@@ -68,12 +71,12 @@ module pre_unpack #(
     end
     if (enable) begin
       o_data <= window[GROUP*8-1:0];
-      o_units <= units;
+      o_units <= amount;
       o_eol <= eol;
       o_kind <= kind;
     end
     if (take) begin
-      left <= units_left - 14'(units);
+      left <= units_left - 14'(amount);
       fresh <= eol;
       offset <= past[BW-1:0];
       if (eol && nv12) kind <= kind == 2'd2 ? 2'd0 : kind + 2'd1;

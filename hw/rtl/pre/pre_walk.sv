@@ -15,8 +15,10 @@ module pre_walk
     input logic rst,
     input logic go,  // level: the walk may begin
     input logic stop,
+    // Of the job a module takes what it needs.
+    // verilator lint_off UNUSEDSIGNAL
     input pre_job_t job,
-    input logic [13:0] row_words,
+    // verilator lint_on UNUSEDSIGNAL
 
     input logic [13:0] rows,
     output logic free,
@@ -93,7 +95,7 @@ module pre_walk
       third <= third == 2'd2 ? 2'd0 : third + 2'd1;
       if (state == CONTENT && word_done) at <= at + 1'b1;
     end
-    unique case (state)
+    case (state)
       PACKET:
       if (stop) state <= ENDED;
       else if (go) state <= ROW;

@@ -1,5 +1,8 @@
 // What the modules of `tandem_pre` share: the registers as software wrote them, the job that they
 // describe, and the bits of CAPS.
+// No module uses all of it.
+// verilator lint_off UNUSEDPARAM
+
 package tandem_pre_pkg;
 
   // Bits of CAPS, and of the FEATURES parameter that drops what a build does not need.
@@ -9,6 +12,7 @@ package tandem_pre_pkg;
   localparam int unsigned F_YUYV = 3;
   localparam int unsigned F_BAYER8 = 4;
   localparam int unsigned F_BAYER16 = 5;
+  localparam int unsigned F_LUT = 6;
   localparam int unsigned F_PLANAR = 8;
   localparam int unsigned F_INTERLEAVED = 9;
   localparam int unsigned F_AREA = 10;
@@ -22,8 +26,7 @@ package tandem_pre_pkg;
   localparam logic [7:0] STATUS_REFUSED = 8'd1;
   localparam logic [7:0] STATUS_SHORT = 8'd3;
 
-  // OUTPUT.ELEMENT.
-  localparam logic [1:0] ELEMENT_U8 = 2'd0;
+  // OUTPUT.ELEMENT; 0 is an unsigned byte.
   localparam logic [1:0] ELEMENT_I8 = 2'd1;
   localparam logic [1:0] ELEMENT_F16 = 2'd2;
 
@@ -90,11 +93,15 @@ package tandem_pre_pkg;
     logic grey;
     logic area;
     logic kernel3;
+    logic lut;
     logic [5:0] band_rows;
     logic [8:0][15:0] k;
   } pre_job_t;
 
+  // The high bits of what is in range are 0, and what only takes part in the check is left out.
+  // verilator lint_off UNUSEDSIGNAL
   function automatic pre_job_t job_of(pre_regs_t r);
+    // verilator lint_on UNUSEDSIGNAL
     pre_job_t j;
     j.rgb = r.pixel == 8'd0;
     j.nv12 = r.pixel == 8'd1;
@@ -124,6 +131,7 @@ package tandem_pre_pkg;
     j.three_mixed = !r.channels[0] && r.layout[0];
     j.area = r.resize[0];
     j.kernel3 = r.kernel3;
+    j.lut = r.lut;
     j.band_rows = r.band_rows[5:0];
     j.k = r.k;
     return j;

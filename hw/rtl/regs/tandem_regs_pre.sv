@@ -9,7 +9,7 @@
 module tandem_regs_pre
   import tandem_regs_pre_pkg::*;
 #(
-    parameter logic [31:0] CAPS = 32'h20007f3f
+    parameter logic [31:0] CAPS = 32'h20007f7f
 ) (
     input logic aclk,
     input logic aresetn,
@@ -119,6 +119,10 @@ module tandem_regs_pre
       q.k6_k7_high <= 16'h0;
       q.k8_low <= 16'h0;
       q.k8_high <= 16'h0;
+      q.lut_even <= 8'h0;
+      q.lut_odd <= 8'h0;
+      q.lut_pair <= 11'h0;
+      q.lut_colour <= 2'h0;
     end else begin
       if (write) begin
         case (waddr)
@@ -200,6 +204,12 @@ module tandem_regs_pre
           OFFSET_K8: begin
             q.k8_low <= wdata[15:0];
             q.k8_high <= wdata[31:16];
+          end
+          OFFSET_LUT: begin
+            q.lut_even <= wdata[7:0];
+            q.lut_odd <= wdata[15:8];
+            q.lut_pair <= wdata[26:16];
+            q.lut_colour <= wdata[29:28];
           end
           default: ;
         endcase
@@ -299,6 +309,12 @@ module tandem_regs_pre
         rword[15:0] = q.k8_low;
         rword[31:16] = q.k8_high;
       end
+      OFFSET_LUT: begin
+        rword[7:0] = q.lut_even;
+        rword[15:8] = q.lut_odd;
+        rword[26:16] = q.lut_pair;
+        rword[29:28] = q.lut_colour;
+      end
       default: ;
     endcase
   end
@@ -340,6 +356,7 @@ module tandem_regs_pre
       OFFSET_K4_K5: return 1'b1;
       OFFSET_K6_K7: return 1'b1;
       OFFSET_K8: return 1'b1;
+      OFFSET_LUT: return 1'b1;
       default: return 1'b0;
     endcase
   endfunction

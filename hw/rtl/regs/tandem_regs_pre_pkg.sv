@@ -5,7 +5,7 @@
 // verilator lint_off UNUSEDPARAM
 
 package tandem_regs_pre_pkg;
-  localparam logic [31:0] MAP_HASH = 32'h47f7155c;
+  localparam logic [31:0] MAP_HASH = 32'h7fe421bc;
 
   localparam logic [11:0] OFFSET_ID = 12'h000;
   localparam logic [11:0] OFFSET_VERSION = 12'h004;
@@ -41,6 +41,7 @@ package tandem_regs_pre_pkg;
   localparam logic [11:0] OFFSET_K4_K5 = 12'h098;
   localparam logic [11:0] OFFSET_K6_K7 = 12'h09c;
   localparam logic [11:0] OFFSET_K8 = 12'h0a0;
+  localparam logic [11:0] OFFSET_LUT = 12'h0a4;
 
   localparam int CAPS_RGB8 = 1;
   localparam int CAPS_NV12 = 1;
@@ -48,7 +49,7 @@ package tandem_regs_pre_pkg;
   localparam int CAPS_YUYV = 1;
   localparam int CAPS_BAYER8 = 1;
   localparam int CAPS_BAYER16 = 1;
-  localparam int CAPS_LUT = 0;
+  localparam int CAPS_LUT = 1;
   localparam int CAPS_FLAT = 0;
   localparam int CAPS_PLANAR = 1;
   localparam int CAPS_INTERLEAVED = 1;
@@ -142,6 +143,10 @@ package tandem_regs_pre_pkg;
     logic [15:0] k6_k7_high;
     logic [15:0] k8_low;
     logic [15:0] k8_high;
+    logic [7:0] lut_even;
+    logic [7:0] lut_odd;
+    logic [10:0] lut_pair;
+    logic [1:0] lut_colour;
   } q_t;
 
   // Given by the kernel.

@@ -7,9 +7,9 @@ use tock_registers::register_bitfields;
 use crate::{ReadOnly, ReadWrite, Reg};
 
 /// First four bytes of the SHA-256 of this map's canonical text.
-pub const MAP_HASH: u32 = 0x47f7155c;
+pub const MAP_HASH: u32 = 0x7fe421bc;
 /// Bytes from the block's base to the end of its last register.
-pub const MAP_BYTES: u32 = 0xa4;
+pub const MAP_BYTES: u32 = 0xa8;
 
 register_bitfields![u32,
     /// Fields of registers of type `KERNEL_ID`.
@@ -212,6 +212,17 @@ register_bitfields![u32,
         /// The one with the higher number, signed Q8; K8 has none.
         HIGH OFFSET(16) NUMBITS(16) [],
     ],
+    /// Fields of registers of type `LUT`.
+    pub LUT [
+        /// Entry of the even sample.
+        EVEN OFFSET(0) NUMBITS(8) [],
+        /// Entry of the odd sample.
+        ODD OFFSET(8) NUMBITS(8) [],
+        /// Half the even sample: 0 to 127, 511 or 2047 by the depth of the format.
+        PAIR OFFSET(16) NUMBITS(11) [],
+        /// Table: red, green, blue; mono samples use the first. There is no fourth.
+        COLOUR OFFSET(28) NUMBITS(2) [],
+    ],
 ];
 
 /// Four ASCII characters, the first one in the lowest byte.
@@ -219,7 +230,7 @@ pub const ID: Reg<KERNEL_ID::Register, ReadOnly> = Reg::new(0x00, 0x30455250);
 /// Version of the kernel's behaviour. A new major version is refused by older software.
 pub const VERSION: Reg<KERNEL_VERSION::Register, ReadOnly> = Reg::new(0x04, 0x10000);
 /// What this build of the kernel can do.
-pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x20007f3f);
+pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x20007f7f);
 /// First four bytes (big endian) of the SHA-256 of this map's canonical text; the value is MAP_HASH in the generated code.
 pub const HASH: Reg<KERNEL_MAP_HASH::Register, ReadOnly> = Reg::new(0x0c, 0x0);
 /// Job counter. Writing a value that differs from the last one written starts a job with the parameters as they stand; writing the same value does nothing. A job that runs is not disturbed: the new value is taken when it ends.
@@ -282,6 +293,8 @@ pub const K4_K5: Reg<COEFFICIENTS::Register, ReadWrite> = Reg::new(0x98, 0x0);
 pub const K6_K7: Reg<COEFFICIENTS::Register, ReadWrite> = Reg::new(0x9c, 0x0);
 /// Coefficient 8 of the 3x3 filter.
 pub const K8: Reg<COEFFICIENTS::Register, ReadWrite> = Reg::new(0xa0, 0x0);
+/// Two entries of the sample lookup: the tables hold at the pair of places that it names what stands in it, and keep it when it names others. Reset of the logic, not CTRL.RESET, leaves the tables undefined. Not to be written while a job runs that uses them.
+pub const LUT: Reg<LUT::Register, ReadWrite> = Reg::new(0xa4, 0x0);
 
 /// Offsets from the block's base in bytes, for matching.
 pub mod offset {
@@ -353,4 +366,6 @@ pub mod offset {
     pub const K6_K7: u32 = 0x9c;
     /// `K8`.
     pub const K8: u32 = 0xa0;
+    /// `LUT`.
+    pub const LUT: u32 = 0xa4;
 }

@@ -7,14 +7,24 @@ mod pre_bench;
 use pre_bench::cases::{Fate, bytes, params, spoil};
 use pre_bench::cover::Cover;
 use pre_bench::{Bench, Build, OK, REFUSED, SHORT, streamed, wanted};
-use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Resize};
+use tandem_model::pre::{Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize};
 use tandem_regs::pre::offset;
 use tandem_rtl::{Rng, Stall};
 
-const BUILDS: [Build; 3] = [
+const BUILDS: [Build; 5] = [
     Build { name: "pre_ppc1", ppc: 1, s_bytes: 2, m_bytes: 4, max_side: 8192, band_pixels: 8192 },
     Build { name: "pre_ppc2", ppc: 2, s_bytes: 8, m_bytes: 4, max_side: 8192, band_pixels: 8192 },
     Build { name: "pre_ppc4", ppc: 4, s_bytes: 8, m_bytes: 8, max_side: 8192, band_pixels: 8192 },
+    Build {
+        name: "pre_ppc8",
+        ppc: 8,
+        s_bytes: 16,
+        m_bytes: 16,
+        max_side: 4096,
+        band_pixels: 32768,
+    },
+    // Planar bytes of NV12 and nothing else, short rows.
+    Build { name: "pre_nv12", ppc: 4, s_bytes: 8, m_bytes: 8, max_side: 256, band_pixels: 2048 },
 ];
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -75,6 +85,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     if let Fate::Raw(at, value) = fate {
         bench.kernel.write32(at, value);
     }
+    let lut = (takes && p.lut).then(|| bench.look_up(rng, p.frame.format.bits()));
     let number = bench.start();
     if !takes {
         let status = bench.finish(number, 2000);
@@ -84,7 +95,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     }
     let small = pre_bench::on_stream(&p);
     let crop = bytes(rng, small.frame_bytes());
-    let wanted = wanted(&p, &crop);
+    let wanted = wanted(&p, lut.as_ref(), &crop);
     let mut stream = streamed(&p, &crop);
     match &mut fate {
         Fate::Short(count) => {
@@ -189,33 +200,108 @@ fn clocks(build: Build, p: &PreParams) -> (u64, u64) {
     bench.kernel.run_until(8_000_000, "interrupt", |k| k.get_port(irq) == 1);
     let took = bench.kernel.clocks() - from;
     assert_eq!(bench.finish(number, 10), OK);
-    assert!(bench.kernel.take(bench.sink) == wanted(p, &crop), "{}: {p:?}", build.name);
+    assert!(bench.kernel.take(bench.sink) == wanted(p, None, &crop), "{}: {p:?}", build.name);
     let pixels = u64::from(p.crop.w) * u64::from(p.crop.h);
     let limit = (p.frame_bytes() as u64).div_ceil(build.s_bytes).max(pixels.div_ceil(build.ppc));
     (took, limit)
 }
 
+/// Rows as long as the line buffers, through every stage.
+#[test]
+fn the_longest_rows_equal_the_model() {
+    let mut rng = Rng::new(3);
+    for build in BUILDS {
+        let mut bench = Bench::new(build, 3);
+        for format in formats(bench.caps) {
+            for (resize, kernel3) in [
+                (Resize::Bilinear, None),
+                (Resize::Area, None),
+                (Resize::Bilinear, Some(Kernel3([7, -30, 9, 11, 256, -13, 5, 3, 8]))),
+            ] {
+                let side = build.max_side;
+                let frame = Frame::packed(format, side, 4);
+                let layout = rng.pick(&[Layout::Planar, Layout::Interleaved]);
+                let to = rng.pick(&[side, side - 1, side / 2 + 1]);
+                let p = PreParams::letterbox(frame, frame.full(), to, 3, [1, 2, 3], layout);
+                let mut p = p.expect("in range");
+                p.content = Rect { x: 0, y: 0, w: to, h: 3 };
+                p.step_x = (u64::from(side) << 32) / u64::from(to);
+                p.step_y = (4 << 32) / 3;
+                (p.resize, p.kernel3, p.band_rows) = (resize, kernel3, 1);
+                if !bench.takes(&p) {
+                    continue;
+                }
+                let crop = bytes(&mut rng, p.frame_bytes());
+                bench.write(&p);
+                bench.kernel.push(bench.source, &streamed(&p, &crop));
+                let number = bench.start();
+                assert_eq!(bench.finish(number, 500_000), OK);
+                assert!(
+                    bench.kernel.take(bench.sink) == wanted(&p, None, &crop),
+                    "{}: {p:?}",
+                    build.name
+                );
+            }
+        }
+    }
+}
+
+/// A START that is written while a job runs is taken when it ends, with the parameters of then.
+#[test]
+fn a_start_waits_for_the_job_that_runs() {
+    let mut rng = Rng::new(9);
+    let mut bench = Bench::new(BUILDS[2], 9);
+    for round in 0..20 {
+        let formats = formats(bench.caps);
+        let (first, second) = loop {
+            let pair = [0; 2].map(|_| params(&mut rng, &formats, bench.caps));
+            if pair.iter().all(|p| bench.takes(p) && !p.lut) {
+                let [first, second] = pair;
+                break (first, second);
+            }
+        };
+        let crops =
+            [&first, &second].map(|p| bytes(&mut rng, pre_bench::on_stream(p).frame_bytes()));
+        bench.write(&first);
+        let one = bench.start();
+        // Without input the job cannot end before the next one is asked for.
+        bench.write(&second);
+        let two = bench.start();
+        bench.kernel.push(bench.source, &streamed(&first, &crops[0]));
+        bench.kernel.push(bench.source, &streamed(&second, &crops[1]));
+        bench.finish(one, patience(&first));
+        assert_eq!(bench.finish(two, patience(&second)), OK);
+        let both = [wanted(&first, None, &crops[0]), wanted(&second, None, &crops[1])].concat();
+        assert!(bench.kernel.take(bench.sink) == both, "round {round}: {first:?} {second:?}");
+    }
+}
+
 #[test]
 fn frames_come_at_the_speed_of_their_input() {
     println!("| build | frame | clocks | limit | efficiency | at an assumed 300 MHz |");
-    for build in BUILDS {
-        for (format, width, height, side) in [
-            (PixelFormat::Nv12, 1920, 1080, 416),
-            (PixelFormat::Nv12, 2448, 2048, 640),
-            (PixelFormat::Rgb8, 1920, 1080, 416),
+    for build in &BUILDS[..4] {
+        for (format, width, height, side, resize) in [
+            (PixelFormat::Nv12, 1920, 1080, 416, Resize::Bilinear),
+            (PixelFormat::Nv12, 2448, 2048, 640, Resize::Bilinear),
+            (PixelFormat::Nv12, 1920, 1080, 416, Resize::Area),
+            (PixelFormat::Nv12, 2448, 2048, 640, Resize::Area),
+            (PixelFormat::Rgb8, 1920, 1080, 416, Resize::Bilinear),
+            (PixelFormat::BayerRggb12, 1920, 1080, 416, Resize::Area),
         ] {
             let frame = Frame::packed(format, width, height);
             let p = PreParams::letterbox(frame, frame.full(), side, side, [114; 3], Layout::Planar)
                 .expect("in range")
-                .with_resize(Resize::Bilinear);
-            let (took, limit) = clocks(build, &p);
+                .with_resize(resize);
+            let (took, limit) = clocks(*build, &p);
             let efficiency = limit as f64 / took as f64;
             println!(
-                "| {} | {format:?} {width}x{height} to {side} | {took} | {limit} | {efficiency:.3} | {:.3} ms |",
+                "| {} | {format:?} {width}x{height} to {side}, {resize:?} | {took} | {limit} | {efficiency:.3} | {:.3} ms |",
                 build.name,
                 took as f64 / 300e3
             );
-            assert!(format != PixelFormat::Nv12 || efficiency >= 0.97, "{}", build.name);
+            // What was set as the goal: NV12, bilinear, up to four pixels a clock.
+            let goal = format == PixelFormat::Nv12 && resize == Resize::Bilinear && build.ppc <= 4;
+            assert!(!goal || efficiency >= 0.97, "{}", build.name);
         }
     }
 }

@@ -106,6 +106,7 @@ pub fn params(rng: &mut Rng, formats: &[PixelFormat], caps: u32) -> PreParams {
     if p.element != Element::F16 {
         p.scale = p.scale.map(|s| s.clamp(-MAX_SCALE, MAX_SCALE));
     }
+    p.lut = has(6) && !format.is_yuv() && rng.chance(150);
     let most_bands = 255 / p.planes() as u16;
     let least = p.height.div_ceil(most_bands) as u64;
     p.band_rows = rng.range(least, u64::from(MAX_BAND_ROWS)) as u8;

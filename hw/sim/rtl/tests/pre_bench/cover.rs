@@ -94,6 +94,8 @@ impl Cover {
             p.row_bytes() as u64 * u64::from(p.band_rows) % build.m_bytes != 0,
         );
         self.bin("filter", p.kernel3.is_some());
+        self.bin("lookup of bytes", p.lut && p.frame.format.bits() == 8);
+        self.bin("lookup of deep samples", p.lut && p.frame.format.bits() > 8);
         self.bin(
             "elements of two bytes in half a chunk",
             p.element == Element::F16 && u64::from(c.w) % build.m_bytes <= build.m_bytes / 2,

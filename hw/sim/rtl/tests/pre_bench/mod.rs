@@ -3,9 +3,9 @@
 pub mod cases;
 pub mod cover;
 
-use tandem_model::pre::{Frame, PixelFormat, PreParams, Resize, Tables, packets, preprocess};
+use tandem_model::pre::{Frame, Lut, PixelFormat, PreParams, Resize, Tables, packets, preprocess};
 use tandem_regs::pre::offset;
-use tandem_rtl::{Kernel, Packet, SinkId, SourceId, Stall};
+use tandem_rtl::{Kernel, Packet, Rng, SinkId, SourceId, Stall};
 
 /// STATUS codes.
 pub const OK: u32 = 0;
@@ -44,6 +44,9 @@ pub struct Bench {
     /// The output stream.
     pub sink: SinkId,
     job: u32,
+    /// What was written to the sample lookup, and to how many entries of each table.
+    entries: Box<[[u8; 4096]; 3]>,
+    known: usize,
 }
 
 impl Bench {
@@ -55,7 +58,8 @@ impl Bench {
         let sink = kernel.sink("m_axis", Stall::never());
         let caps = kernel.read32(offset::CAPS);
         kernel.write32(offset::CTRL, 1);
-        Self { kernel, build, caps, source, sink, job: 0 }
+        let entries = Box::new([[0; 4096]; 3]);
+        Self { kernel, build, caps, source, sink, job: 0, entries, known: 0 }
     }
 
     /// The kernel takes these parameters: in range by the model, and within what is built in.
@@ -82,7 +86,7 @@ impl Bench {
             && (params.resize == Resize::Bilinear || has(10))
             && (params.channels.count() == 3 || has(11))
             && (params.kernel3.is_none() || has(14))
-            && !params.lut
+            && (!params.lut || has(6))
             && !params.flat
             && params.crop.w <= self.build.max_side
             && params.content.w <= self.build.max_side
@@ -94,6 +98,30 @@ impl Bench {
         for (at, value) in registers(params) {
             self.kernel.write32(at, value);
         }
+    }
+
+    /// Sets the sample lookup for samples of so many bits: all of it, or if it is there, some of it.
+    pub fn look_up(&mut self, rng: &mut Rng, bits: u32) -> Lut {
+        let entries = 1 << bits;
+        let mut set = |bench: &mut Self, colour: usize, pair: usize, rng: &mut Rng| {
+            let [even, odd] = [0; 2].map(|_| rng.next_u32() as u8);
+            bench.entries[colour][2 * pair..2 * pair + 2].copy_from_slice(&[even, odd]);
+            let word = [even, odd, pair as u8, (pair >> 8 | colour << 4) as u8];
+            bench.kernel.write32(offset::LUT, u32::from_le_bytes(word));
+        };
+        if self.known < entries {
+            for (colour, pair) in (0..3).flat_map(|c| (0..entries / 2).map(move |p| (c, p))) {
+                set(self, colour, pair, rng);
+            }
+            self.known = entries;
+        } else {
+            for _ in 0..rng.below(20) {
+                let (colour, pair) = (rng.below(3) as usize, rng.below(entries as u64 / 2));
+                set(self, colour, pair as usize, rng);
+            }
+        }
+        Lut::new(bits, |colour, sample| self.entries[colour][usize::from(sample)])
+            .expect("bits of a format")
     }
 
     /// Writes START with the next number, which is returned.
@@ -181,10 +209,11 @@ pub fn on_stream(params: &PreParams) -> PreParams {
 }
 
 /// The model's packets for the crop's bytes, in the model's order.
-pub fn wanted(params: &PreParams, crop: &[u8]) -> Vec<Packet> {
+pub fn wanted(params: &PreParams, lut: Option<&Lut>, crop: &[u8]) -> Vec<Packet> {
     let params = on_stream(params);
     let mut tensor = vec![0; params.tensor_bytes()];
-    preprocess(&params, &Tables::NONE, crop, &mut tensor).expect("the parameters were checked");
+    preprocess(&params, &Tables { lut, flat: None }, crop, &mut tensor)
+        .expect("the parameters were checked");
     packets(&params).map(|(at, len)| tensor[at..at + len].to_vec()).collect()
 }
 
