@@ -1,5 +1,5 @@
 // A block design takes Verilog, not SystemVerilog, as a module: this one has the kernel's ports and nothing else.
-module tandem_pre_bd #(parameter integer PPC = 4, parameter integer S_BYTES = 8, parameter integer M_BYTES = 8, parameter integer FEATURES = 16143) (
+module tandem_pre_bd #(parameter integer PPC = 4, parameter integer S_BYTES = 8, parameter integer M_BYTES = 8, parameter integer FEATURES = 32639) (
     (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
     (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axil:s_axis:m_axis, ASSOCIATED_RESET aresetn" *)
     input  wire        aclk,
