@@ -30,7 +30,7 @@ module tandem_post
     parameter int unsigned CELLS = 8400,
     parameter int unsigned DFL_CELLS = 6400,
     // What is kept of the cells is in UltraRAM, else in block RAM.
-    parameter bit ULTRA = 0
+    parameter int unsigned ULTRA = 0
 ) (
     input  logic                 aclk,
     input  logic                 aresetn,
@@ -214,7 +214,7 @@ module tandem_post
   logic [TRACK_LATENCY:0] recent;
   post_track #(
       .CELLS(CELLS),
-      .ULTRA(ULTRA)
+      .ULTRA(ULTRA != 0)
   ) track (
       .aclk,
       .clear,
@@ -298,7 +298,7 @@ module tandem_post
     assign reach_take = entry_valid && entry.reach && reach_ready;
     post_dfl #(
         .DFL_CELLS(DFL_CELLS),
-        .ULTRA(ULTRA)
+        .ULTRA(ULTRA != 0)
     ) dfl (
         .aclk,
         .clear,

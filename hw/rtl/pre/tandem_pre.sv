@@ -12,7 +12,7 @@ module tandem_pre
     parameter int unsigned M_BYTES = 8,
     parameter int unsigned MAX_SIDE = 8192,  // columns of a crop and of content
     parameter int unsigned BAND_PIXELS = 32768,  // of the band ring; a planar band must fit
-    parameter logic [14:0] FEATURES = 15'h7F7F
+    parameter int unsigned FEATURES = 32'h7F7F
 ) (
     input logic aclk,
     input logic aresetn,
@@ -60,7 +60,7 @@ module tandem_pre
   logic [7:0] end_code;
 
   tandem_regs_pre #(
-      .CAPS({16'(MAX_SIDE), 1'b0, FEATURES})
+      .CAPS({16'(MAX_SIDE), 1'b0, 15'(FEATURES)})
   ) i_regs (
       .aclk,
       .aresetn,
@@ -156,7 +156,7 @@ module tandem_pre
   logic [13:0] row_words;
   logic [3:0][29:0] inverse;
   pre_check #(
-      .FEATURES(FEATURES),
+      .FEATURES(15'(FEATURES)),
       .MAX_SIDE(MAX_SIDE),
       .RING_WORDS(RING_WORDS),
       .RING_PIXELS(M_BYTES)
@@ -213,7 +213,7 @@ module tandem_pre
       .PPC(PPC),
       .S_BYTES(S_BYTES),
       .MAX_SIDE(MAX_SIDE),
-      .FEATURES(FEATURES)
+      .FEATURES(15'(FEATURES))
   ) i_source (
       .clk(aclk),
       .rst(clear),
@@ -424,7 +424,7 @@ module tandem_pre
   pre_resize #(
       .PPC(PPC),
       .MAX_SIDE(MAX_SIDE),
-      .FEATURES(FEATURES)
+      .FEATURES(15'(FEATURES))
   ) i_resize (
       .clk(aclk),
       .rst(clear),
@@ -449,7 +449,7 @@ module tandem_pre
   pre_output #(
       .LANES(M_BYTES),
       .WORDS(RING_WORDS),
-      .FEATURES(FEATURES)
+      .FEATURES(15'(FEATURES))
   ) i_output (
       .clk(aclk),
       .rst(clear),

@@ -172,11 +172,11 @@ impl Cover {
             self.bin(format!("{op:?}"), here);
             self.bin(
                 format!("{op:?}, channels no multiple of the lanes"),
-                here && layer.channels % lanes != 0,
+                here && !layer.channels.is_multiple_of(lanes),
             );
             self.bin(
                 format!("{op:?}, channels a multiple of the lanes"),
-                here && layer.channels % lanes == 0,
+                here && layer.channels.is_multiple_of(lanes),
             );
             self.bin(
                 format!("{op:?}, one place"),
@@ -185,8 +185,8 @@ impl Cover {
         }
         for op in [Op::Pointwise, Op::Depthwise] {
             let here = layer.op == op && layer.stride == 2;
-            self.bin(format!("{op:?}, stride 2, odd side"), here && layer.width % 2 == 1);
-            self.bin(format!("{op:?}, stride 2, even side"), here && layer.width % 2 == 0);
+            self.bin(format!("{op:?}, stride 2, odd side"), here && !layer.width.is_multiple_of(2));
+            self.bin(format!("{op:?}, stride 2, even side"), here && layer.width.is_multiple_of(2));
         }
         let has = |byte: i8| output.contains(&byte.cast_unsigned());
         self.bin("clamped below", has(layer.low));
