@@ -161,7 +161,13 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
         };
         set_variable(&format!("{name}.range"), &range(place));
         let parameters = kernel.parameters.iter().map(|(name, value)| format!("{name} {value}"));
-        set_variable(&format!("{name}.parameters"), &parameters.collect::<Vec<_>>().join(" "));
+        let mut parameters: Vec<_> = parameters.collect();
+        if kernel.map == Map::Gate {
+            // The period in nanoseconds, Q32: the gate's time advances by it.
+            let step = (1000_u64 << 32) / u64::from(device.clock_mhz);
+            parameters.push(format!("STEP {step}"));
+        }
+        set_variable(&format!("{name}.parameters"), &parameters.join(" "));
         let Some(dma) = dma else { continue };
         set_variable(&format!("{name}.dma"), &range(dma));
         for direction in ["mm2s", "s2mm"] {

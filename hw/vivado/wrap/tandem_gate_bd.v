@@ -1,5 +1,6 @@
-// A block design takes Verilog, not SystemVerilog, as a module: this one has the kernel's ports and nothing else.
-module tandem_gate_bd (
+// A block design takes Verilog, not SystemVerilog, as a module: this one has the kernel's ports and the
+// time that it lives by, nanoseconds since the logic was loaded. STEP is the clock's period, Q32.
+module tandem_gate_bd #(parameter [63:0] STEP = 64'd14316557653) (
     (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
     (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axil, ASSOCIATED_RESET aresetn" *)
     input  wire        aclk,
@@ -30,6 +31,9 @@ module tandem_gate_bd (
     (* X_INTERFACE_PARAMETER = "SENSITIVITY LEVEL_HIGH" *)
     output wire        irq
 );
+    reg [95:0] now = 96'd0;
+    always @(posedge aclk) now <= now + {32'd0, STEP};
+
     tandem_gate kernel (
         .aclk(aclk),
         .aresetn(aresetn),
@@ -51,8 +55,9 @@ module tandem_gate_bd (
         .s_axil_rresp(s_axil_rresp),
         .s_axil_rvalid(s_axil_rvalid),
         .s_axil_rready(s_axil_rready),
-        .trigger(trigger),
-        .reject(reject),
-        .line_ready(line_ready)
+        .time_ns(now[95:32]),
+        .trigger_pin(trigger),
+        .reject_pin(reject),
+        .line_ready_pin(line_ready)
     );
 endmodule

