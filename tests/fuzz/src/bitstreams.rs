@@ -11,7 +11,7 @@ pub fn bitstream(bytes: &[u8]) -> bool {
     assert_eq!(data.len(), bytes.len() - image.start);
     // Words are counted from the synchronisation word, which need not lie at a multiple of four;
     // what a tool writes does.
-    if (data.len() | sync(&data)) % 4 == 0 {
+    if (data.len() | sync(&data)).is_multiple_of(4) {
         let again = Image::parse(&data).expect("the same image");
         assert_eq!((again.order, again.start, again.header), (Order::Reversed, 0, None));
         assert_eq!((again.idcode, again.frame_words), (image.idcode, image.frame_words));
