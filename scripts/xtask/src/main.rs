@@ -64,6 +64,15 @@ enum Task {
         /// Only the proofs and benches whose name contains this.
         filter: Option<String>,
     },
+    /// What the kernels cost (an estimate) and how long they take: hw/rtl/report.json and report.md.
+    RtlReport {
+        /// Only say whether the committed report is of these sources.
+        #[arg(long)]
+        check: bool,
+        /// Also print the report.
+        #[arg(short, long, value_parser = ["json"])]
+        output: Option<String>,
+    },
     /// Verilate the kernels that `agentctl --pl rtl` runs, into .tandem/rtl.
     RtlModels,
     /// Build the R5F image, print its size against TCM, run one job on it in QEMU.
@@ -95,6 +104,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
+        Task::RtlReport { check, output } => rtl::report(&runner, check, output.is_some()),
         Task::RtlModels => rtl::board_models(&runner),
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Arm64 => cross::arm64(&runner),

@@ -39,7 +39,8 @@ fn tool(runner: &Runner, name: &str) -> PathBuf {
 }
 
 /// What `cargo xtask rtl` and `scripts/test` check without a bench, in the order of cost.
-pub const STEPS: [&str; 5] = ["format and style", "verilator -Wall", "slang", "clippy", "proofs"];
+pub const STEPS: [&str; 6] =
+    ["format and style", "verilator -Wall", "slang", "clippy", "report is current", "proofs"];
 
 /// Runs one of [`STEPS`].
 pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
@@ -51,6 +52,7 @@ pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
             let package = ["-p", "tandem-rtl", "--all-targets", "--", "--deny", "warnings"];
             runner.cargo(&[&["clippy", "--quiet", "--release"], &package[..]].concat())
         }
+        "report is current" => report(runner, true, false),
         "proofs" => proofs(runner, None),
         other => bail!("no step of the RTL is called {other}"),
     }
@@ -87,6 +89,23 @@ pub fn benches(runner: &Runner) -> Command {
     let mut cargo = runner.cargo_command();
     cargo.args(["test", "--release", "-p", "tandem-rtl", "--no-fail-fast"]);
     cargo
+}
+
+/// Area and clocks of every kernel; with `check` only whether the committed report is current.
+pub fn report(runner: &Runner, check: bool, print: bool) -> Result<()> {
+    ensure_tools(runner)?;
+    let mut python = Command::new(runner.root.join(".tandem/venv/bin/python"));
+    python.current_dir(&runner.root).arg("hw/rtl/report.py");
+    if check {
+        return shell::run(python.arg("--check")).context("run `cargo xtask rtl-report`, commit");
+    }
+    runner
+        .say("synthesising every build, then the benches that count clocks (a quarter of an hour)");
+    shell::run(&mut python)?;
+    if print {
+        print!("{}", fs::read_to_string(runner.root.join(RTL).join("report.json"))?);
+    }
+    Ok(())
 }
 
 /// The main job on the board's kernels.
