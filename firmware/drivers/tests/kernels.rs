@@ -170,6 +170,7 @@ fn a_kernel_that_lacks_a_decoder_is_not_given_its_heads() {
         width: 8,
         height: 8,
     };
+    fake.poke(BASE + post::offset::CAPACITY, 3 | 2 << 16);
     let configure = |caps: u32, params: &PostParams| {
         fake.poke(BASE + post::offset::CAPS, caps);
         let mut kernel = PostKernel::new(&fake, BASE);
@@ -182,6 +183,14 @@ fn a_kernel_that_lacks_a_decoder_is_not_given_its_heads() {
         let without = post::CAPS.reset() & !(field.mask << field.shift);
         assert_eq!(configure(without, &params), Err(KernelError::Unsupported(what)));
         assert_eq!(configure(post::CAPS.reset(), &params), Ok(()));
+        // As many cells as the build holds, and one more.
+        let room = if kind == HeadKind::YoloV8 { 2 } else { 3 };
+        params.heads[0].grid_w = room;
+        assert_eq!(configure(post::CAPS.reset(), &params), Ok(()));
+        params.heads[0].grid_w = room + 1;
+        let large = KernelError::Unsupported("that large a grid");
+        assert_eq!(configure(post::CAPS.reset(), &params), Err(large));
+        params.heads[0].grid_w = 1;
         params.top_k = 9;
         let field = post::CAPS::TOP_K;
         let without = post::CAPS.reset() & !(field.mask << field.shift);

@@ -53,11 +53,15 @@ pub trait KernelKind {
     /// Hash of the register map.
     const MAP_HASH: u32;
 
-    /// Refuses parameters that a kernel with these capabilities cannot do.
+    /// What CAPS has no bits for: the content of a register of this kind of kernel only.
+    fn capacity<B: Bus>(_block: &Block<B>) -> u32 {
+        0
+    }
+    /// Refuses parameters that a kernel with these capabilities and this capacity cannot do.
     ///
     /// # Errors
     /// [`KernelError::Unsupported`].
-    fn supports(caps: u32, params: &Self::Params) -> Result<(), KernelError>;
+    fn supports(caps: u32, capacity: u32, params: &Self::Params) -> Result<(), KernelError>;
     /// Puts the parameters into the words of their registers.
     fn encode(params: &Self::Params, words: &mut Words);
 }
@@ -100,6 +104,7 @@ fn index<R: RegisterLongName, A: Access>(reg: Reg<R, A>) -> usize {
 pub struct Kernel<B, K> {
     block: Block<B>,
     caps: u32,
+    capacity: u32,
     /// What the parameter registers hold, as far as it is known.
     shadow: Words,
     kind: PhantomData<K>,
@@ -109,7 +114,7 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
     /// The kernel at `base`; nothing is accessed yet.
     pub const fn new(bus: B, base: u32) -> Self {
         let block = Block::new(bus, base);
-        Self { block, caps: 0, shadow: Words::EMPTY, kind: PhantomData }
+        Self { block, caps: 0, capacity: 0, shadow: Words::EMPTY, kind: PhantomData }
     }
 
     /// Checks that this is the kernel that the driver was written for.
@@ -119,6 +124,7 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
     pub fn identify(&mut self) -> Result<Identity, KernelError> {
         let identity = identify(&self.block, K::ID, K::MAP_HASH)?;
         self.caps = identity.caps;
+        self.capacity = K::capacity(&self.block);
         Ok(identity)
     }
 
@@ -145,7 +151,7 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
     /// # Errors
     /// [`KernelError::Unsupported`]; nothing was written then.
     pub fn configure(&mut self, params: &K::Params) -> Result<(), KernelError> {
-        K::supports(self.caps, params)?;
+        K::supports(self.caps, self.capacity, params)?;
         let mut words = Words::EMPTY;
         K::encode(params, &mut words);
         for (i, &value) in words.values.iter().enumerate() {

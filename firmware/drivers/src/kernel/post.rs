@@ -2,12 +2,15 @@
 
 use tandem_model::post::{Head, HeadKind, PostParams};
 use tandem_regs::post::{
-    self, CAPS, CONFIG, HEAD_CONFIG, HEAD_GRID, LIMITS, SIZE, THRESHOLDS, WORD,
+    self, CAPACITY, CAPS, CONFIG, HEAD_CONFIG, HEAD_GRID, LIMITS, SIZE, THRESHOLDS, WORD,
 };
 use tandem_regs::{ReadWrite, Reg};
+use tock_registers::interfaces::Readable;
 
 use super::KernelError;
 use super::job::{KernelKind, Words};
+use crate::bus::Bus;
+use crate::reg::Block;
 
 /// The post-process kernel's map and parameters.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +56,11 @@ impl KernelKind for Post {
     const ID: u32 = post::ID.reset();
     const MAP_HASH: u32 = post::MAP_HASH;
 
-    fn supports(caps: u32, params: &PostParams) -> Result<(), KernelError> {
+    fn capacity<B: Bus>(block: &Block<B>) -> u32 {
+        block.reg(post::CAPACITY).get()
+    }
+
+    fn supports(caps: u32, capacity: u32, params: &PostParams) -> Result<(), KernelError> {
         if u32::from(params.head_count) > CAPS::MAX_HEADS.read(caps) {
             return Err(KernelError::Unsupported("that many heads"));
         }
@@ -70,6 +77,13 @@ impl KernelKind for Post {
             }
             if u32::from(head.anchor_count) > CAPS::MAX_ANCHORS.read(caps) {
                 return Err(KernelError::Unsupported("that many anchors"));
+            }
+            let cells = match head.kind {
+                HeadKind::YoloV8 => CAPACITY::YOLOV8_CELLS.read(capacity),
+                _ => CAPACITY::CELLS.read(capacity),
+            };
+            if head.cells() > cells as usize {
+                return Err(KernelError::Unsupported("that large a grid"));
             }
         }
         if params.top_k > 0 && !CAPS::TOP_K.is_set(caps) {

@@ -50,7 +50,7 @@ impl KernelKind for Pre {
     const ID: u32 = pre::ID.reset();
     const MAP_HASH: u32 = pre::MAP_HASH;
 
-    fn supports(caps: u32, params: &PreParams) -> Result<(), KernelError> {
+    fn supports(caps: u32, _capacity: u32, params: &PreParams) -> Result<(), KernelError> {
         for (field, what) in needs(params).into_iter().flatten() {
             if !field.is_set(caps) {
                 return Err(KernelError::Unsupported(what));

@@ -3,10 +3,10 @@
 #[path = "post_support/mod.rs"]
 mod post_support;
 
-use post_support::{Coverage, cases, first};
+use post_support::{cases, finish, first};
 use std::cmp::Reverse;
 use tandem_model::post::{Detection, MAX_CANDIDATES, NmsScratch, suppress};
-use tandem_rtl::{Kernel, Rng};
+use tandem_rtl::{Bins, Kernel, Rng};
 
 /// Parameters of one run.
 #[derive(Clone, Copy, Debug)]
@@ -289,7 +289,7 @@ const BINS: &[&str] = &[
 ];
 
 fn random_runs(lanes: u64, usual: u64) {
-    let mut cover = Coverage::new(BINS);
+    let mut cover = Bins::new(BINS);
     let mut kernel = Kernel::load(&format!("nms_{lanes}"), lanes);
     kernel.reset();
     for case in first()..cases(usual) {
@@ -323,31 +323,31 @@ fn random_runs(lanes: u64, usual: u64) {
         let theirs = expected(p, &all);
         let what = format!("{lanes} lanes, case {case}: {scene:?} {order} {count} {p:?} {gaps:?}");
         assert!(ours == theirs, "{what}\n{ours:?}\n{theirs:?}");
-        cover.note(order, true);
-        cover.note("gaps", gaps.is_some());
-        cover.note("nothing", count == 0);
-        cover.note("one", count == 1);
-        cover.note("4096 exactly", count == 4096);
-        cover.note("threshold 0", p.threshold == 0);
-        cover.note("threshold 65535", p.threshold == 65_535);
-        cover.note("agnostic", p.agnostic);
-        cover.note("too many", theirs.is_none());
+        cover.hit(order);
+        cover.hit_if(gaps.is_some(), "gaps");
+        cover.hit_if(count == 0, "nothing");
+        cover.hit_if(count == 1, "one");
+        cover.hit_if(count == 4096, "4096 exactly");
+        cover.hit_if(p.threshold == 0, "threshold 0");
+        cover.hit_if(p.threshold == 65_535, "threshold 65535");
+        cover.hit_if(p.agnostic, "agnostic");
+        cover.hit_if(theirs.is_none(), "too many");
         let scores = |n: usize| all.get(n).map_or(0, |b| b.score);
-        cover.note("equal scores", (1..all.len()).any(|n| scores(n) == scores(n - 1)));
-        cover.note("equal low bytes", count > 20 && all.iter().all(|b| b.score & 0xff == 7));
-        cover.note("equality", count < 300 && on_threshold(p, &all));
+        cover.hit_if((1..all.len()).any(|n| scores(n) == scores(n - 1)), "equal scores");
+        cover.hit_if(count > 20 && all.iter().all(|b| b.score & 0xff == 7), "equal low bytes");
+        cover.hit_if(count < 300 && on_threshold(p, &all), "equality");
         let Some(outcome) = theirs else { continue };
         let kept = outcome.detections.len() as u64 + outcome.cut;
-        cover.note("lanes exactly filled", kept == lanes);
-        cover.note("one more than the lanes", kept == lanes + 1);
-        cover.note("many rounds", kept > 8 * lanes);
-        cover.note("more than 1024 kept", kept > 1024);
-        cover.note("surplus", outcome.surplus > 0);
-        cover.note("surplus beyond the store", outcome.surplus > 0 && count > 5120);
-        cover.note("cut", outcome.cut > 0);
+        cover.hit_if(kept == lanes, "lanes exactly filled");
+        cover.hit_if(kept == lanes + 1, "one more than the lanes");
+        cover.hit_if(kept > 8 * lanes, "many rounds");
+        cover.hit_if(kept > 1024, "more than 1024 kept");
+        cover.hit_if(outcome.surplus > 0, "surplus");
+        cover.hit_if(outcome.surplus > 0 && count > 5120, "surplus beyond the store");
+        cover.hit_if(outcome.cut > 0, "cut");
     }
     println!("{lanes} lanes, {} clocks", kernel.clocks());
-    cover.finish();
+    finish(&cover, &[]);
 }
 
 #[test]

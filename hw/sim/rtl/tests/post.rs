@@ -6,10 +6,10 @@ mod jobs;
 mod post_support;
 
 use jobs::{Build, Spread};
-use post_support::{Coverage, cases};
+use post_support::{cases, finish, first};
 use tandem_model::post::{Head, HeadKind, PostError, PostParams, PostScratch, postprocess};
 use tandem_regs::post::{CAPACITY, CAPS, MAP_HASH, offset};
-use tandem_rtl::{Kernel, Rng, SinkId, SourceId, Stall};
+use tandem_rtl::{Bins, Kernel, Rng, SinkId, SourceId, Stall};
 
 const OK: u32 = 0;
 const REFUSED: u32 = 1;
@@ -156,41 +156,41 @@ const BINS: &[&str] = &[
     "back to back",
 ];
 
-fn note(cover: &mut Coverage, p: &PostParams, result: Option<&[u8]>, build: Build) {
+fn note(cover: &mut Bins, p: &PostParams, result: Option<&[u8]>, build: Build) {
     let heads = p.used_heads();
     let kind = |kind| heads.iter().any(|head| head.kind == kind);
     let some = |cells: std::ops::Range<usize>| heads.iter().any(|h| cells.contains(&h.cells()));
-    cover.note("yolov3", kind(HeadKind::YoloV3));
-    cover.note("yolov5", kind(HeadKind::YoloV5));
-    cover.note("yolov8", kind(HeadKind::YoloV8));
-    cover.note("yolox", kind(HeadKind::YoloX));
-    cover.note("boxes", kind(HeadKind::Boxes));
-    cover.note("kinds mixed", heads.iter().any(|h| h.kind != heads[0].kind));
-    cover.note("four heads", heads.len() == 4);
-    cover.note("three anchors", heads.iter().any(|h| h.anchor_count == 3));
-    cover.note("one cell", some(1..2));
-    cover.note("fewer than 8 cells", some(2..8));
-    cover.note("grid at the build's limit", some(build.cells as usize..build.cells as usize + 1));
-    cover.note("one class", p.classes == 1);
-    cover.note("17 classes", p.classes == 17);
-    cover.note("16 classes, yolov8", p.classes == 16 && kind(HeadKind::YoloV8));
-    cover.note("more than 500 classes", p.classes > 500);
-    cover.note("class agnostic", p.class_agnostic);
+    cover.hit_if(kind(HeadKind::YoloV3), "yolov3");
+    cover.hit_if(kind(HeadKind::YoloV5), "yolov5");
+    cover.hit_if(kind(HeadKind::YoloV8), "yolov8");
+    cover.hit_if(kind(HeadKind::YoloX), "yolox");
+    cover.hit_if(kind(HeadKind::Boxes), "boxes");
+    cover.hit_if(heads.iter().any(|h| h.kind != heads[0].kind), "kinds mixed");
+    cover.hit_if(heads.len() == 4, "four heads");
+    cover.hit_if(heads.iter().any(|h| h.anchor_count == 3), "three anchors");
+    cover.hit_if(some(1..2), "one cell");
+    cover.hit_if(some(2..8), "fewer than 8 cells");
+    cover.hit_if(some(build.cells as usize..build.cells as usize + 1), "grid at the build's limit");
+    cover.hit_if(p.classes == 1, "one class");
+    cover.hit_if(p.classes == 17, "17 classes");
+    cover.hit_if(p.classes == 16 && kind(HeadKind::YoloV8), "16 classes, yolov8");
+    cover.hit_if(p.classes > 500, "more than 500 classes");
+    cover.hit_if(p.class_agnostic, "class agnostic");
     let Some(result) = result else { return };
     let [count, candidates, not_finite, cut, surplus] = [0, 1, 2, 3, 4].map(|n| word(result, n));
-    cover.note("not finite", not_finite > 0);
-    cover.note("no candidate", candidates == 0);
-    cover.note("one candidate", candidates == 1);
-    cover.note("more than 1000 candidates", candidates > 1000);
-    cover.note("surplus", surplus > 0);
-    cover.note("surplus beyond the store", surplus > 0 && candidates > 4352);
-    cover.note("cut", cut > 0);
-    cover.note("1024 detections", count == 1024);
+    cover.hit_if(not_finite > 0, "not finite");
+    cover.hit_if(candidates == 0, "no candidate");
+    cover.hit_if(candidates == 1, "one candidate");
+    cover.hit_if(candidates > 1000, "more than 1000 candidates");
+    cover.hit_if(surplus > 0, "surplus");
+    cover.hit_if(surplus > 0 && candidates > 4352, "surplus beyond the store");
+    cover.hit_if(cut > 0, "cut");
+    cover.hit_if(count == 1024, "1024 detections");
     for det in result[32..].chunks_exact(24) {
         let [x1, y1, x2, y2, score] = [0, 1, 2, 3, 4].map(|n| word(det, n));
-        cover.note("score 65535", score & 0xffff == 0xffff);
-        cover.note("edge clipped", x1 == 0 && x2 == u32::from(p.width) << 8);
-        cover.note("empty box", x1 == x2 || y1 == y2);
+        cover.hit_if(score & 0xffff == 0xffff, "score 65535");
+        cover.hit_if(x1 == 0 && x2 == u32::from(p.width) << 8, "edge clipped");
+        cover.hit_if(x1 == x2 || y1 == y2, "empty box");
     }
 }
 
@@ -210,7 +210,7 @@ fn threshold_on_a_score(bench: &mut Bench, rng: &mut Rng, p: &mut PostParams, sl
     above
 }
 
-fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage, case: u64) {
+fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Bins, case: u64) {
     let numbers = rng.pick(&[600_u64, 2_000, 8_000, 20_000]);
     let numbers = if rng.chance(24) { 130_000 } else { numbers };
     let mut p = jobs::params(rng, build, numbers);
@@ -239,19 +239,19 @@ fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage,
     let (slot, stream) = jobs::heads(rng, &p, spread);
     if rng.chance(256) {
         let above = threshold_on_a_score(bench, rng, &mut p, &slot);
-        cover.note("threshold is a candidate's score", above == 0);
-        cover.note("threshold just above it", above == 1);
+        cover.hit_if(above == 0, "threshold is a candidate's score");
+        cover.hit_if(above == 1, "threshold just above it");
     }
     let what = format!("case {case}: {spread:?} {p:?}");
     let (status, expected) = bench.expected(&p, &slot);
     note(cover, &p, expected.as_deref(), build);
-    cover.note("too many", status == TOO_MANY);
+    cover.hit_if(status == TOO_MANY, "too many");
     let (stall_in, stall_out) = (rng.chance(400), rng.chance(400));
     let stall = |on, seed| if on { Stall::any(seed) } else { Stall::never() };
     bench.kernel.stall_source(bench.source, stall(stall_in, rng.next_u64()));
     bench.kernel.stall_sink(bench.sink, stall(stall_out, rng.next_u64()));
-    cover.note("source stalls", stall_in);
-    cover.note("sink stalls", stall_out);
+    cover.hit_if(stall_in, "source stalls");
+    cover.hit_if(stall_out, "sink stalls");
     bench.write(&p);
     if rng.chance(512) {
         bench.kernel.push(bench.source, &stream);
@@ -265,14 +265,14 @@ fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage,
         let next = jobs::params(rng, build, 100);
         let early = !bench.kernel.source_of(bench.source).is_empty();
         bench.write(&next);
-        cover.note("next parameters while a job runs", early);
+        cover.hit_if(early, "next parameters while a job runs");
     }
     assert_eq!(bench.status(&what), status, "{what}");
     bench.check_output(expected, &what);
 }
 
 /// Two jobs, the second asked for and its packet offered while the first runs.
-fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage, case: u64) {
+fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Bins, case: u64) {
     let mut wanted = Vec::new();
     let first = bench.job;
     for n in 0..2 {
@@ -286,10 +286,10 @@ fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage
         if n == 0 {
             bench.kernel.stall_source(bench.source, Stall::any(rng.next_u64()));
         }
-        cover.note("next packet while a job runs", running);
+        cover.hit_if(running, "next packet while a job runs");
         bench.kernel.push(bench.source, &stream);
         bench.write(&p);
-        cover.note("back to back", running && bench.kernel.read32(offset::DONE) == first);
+        cover.hit_if(running && bench.kernel.read32(offset::DONE) == first, "back to back");
         bench.start();
         wanted.push((expected, format!("case {case}, job {n} of two: {p:?}")));
     }
@@ -307,10 +307,10 @@ fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Coverage
 }
 
 fn random_jobs(name: &str, build: Build, usual: u64, rare: &[&str]) {
-    let mut cover = Coverage::new(BINS);
+    let mut cover = Bins::new(BINS);
     let mut bench = Bench::new(name, 1);
     let mut clocks = 0;
-    for case in post_support::first()..cases(usual) {
+    for case in first()..cases(usual) {
         let mut rng = Rng::new(case);
         if case % 64 == 63 {
             clocks += bench.kernel.clocks();
@@ -322,7 +322,7 @@ fn random_jobs(name: &str, build: Build, usual: u64, rare: &[&str]) {
         }
     }
     println!("{name}: {} clocks", clocks + bench.kernel.clocks());
-    cover.finish_without(rare);
+    finish(&cover, rare);
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn random_jobs_on_wide_streams_are_the_models() {
 /// nothing had been.
 #[test]
 fn packets_of_another_length_are_refused() {
-    let mut cover = Coverage::new(&[
+    let mut cover = Bins::new(&[
         "a byte short",
         "a number short",
         "a byte too long",
@@ -382,14 +382,14 @@ fn packets_of_another_length_are_refused() {
             5 => len / 2,
             _ => rng.pick(&[1, 4]),
         };
-        cover.note("a byte short", length + 1 == len);
-        cover.note("a number short", length + 4 == len);
-        cover.note("a byte too long", length == len + 1);
-        cover.note("a number too long", length == len + 4 && !crowd);
-        cover.note("half", length == len / 2);
-        cover.note("one byte", length == 1);
-        cover.note("one number", length == 4);
-        cover.note("crowd and too long", crowd);
+        cover.hit_if(length + 1 == len, "a byte short");
+        cover.hit_if(length + 4 == len, "a number short");
+        cover.hit_if(length == len + 1, "a byte too long");
+        cover.hit_if(length == len + 4 && !crowd, "a number too long");
+        cover.hit_if(length == len / 2, "half");
+        cover.hit_if(length == 1, "one byte");
+        cover.hit_if(length == 4, "one number");
+        cover.hit_if(crowd, "crowd and too long");
         let mut other = stream.clone();
         other.resize(length, 0x3d);
         bench.kernel.stall_source(bench.source, Stall::any(rng.next_u64()));
@@ -404,7 +404,7 @@ fn packets_of_another_length_are_refused() {
         assert_eq!(bench.status(&what), status, "{what}");
         bench.check_output(expected, &what);
     }
-    cover.finish();
+    finish(&cover, &[]);
 }
 
 /// One field of good parameters, or one bit of a register, at a limit or beyond it.
@@ -511,8 +511,8 @@ fn parameters_are_refused_as_by_the_model() {
         "last bytes",
         "cells",
     ];
-    let mut refused = Coverage::new(&FIELDS);
-    let mut taken = Coverage::new(&FIELDS[1..]);
+    let mut refused = Bins::new(&FIELDS);
+    let mut taken = Bins::new(&FIELDS[1..]);
     for (name, build) in [("post_small", SMALL), ("post_wide", WIDE)] {
         let mut bench = Bench::new(name, 9);
         let kernel = &mut bench.kernel;
@@ -541,7 +541,7 @@ fn parameters_are_refused_as_by_the_model() {
             bench.kernel.run_until(100, &what, |k| k.get_port(irq) == 1 || k.get_port(ready) == 1);
             assert_eq!(bench.kernel.get_port(ready) == 1, good, "{what}");
             if good {
-                taken.note(field, field != "head_count");
+                taken.hit_if(field != "head_count", field);
                 // Stops the job.
                 bench.kernel.write32(offset::CTRL, 3);
                 assert_eq!(bench.kernel.get_port(ready), 0, "{what}");
@@ -551,15 +551,15 @@ fn parameters_are_refused_as_by_the_model() {
                 bench.kernel.write32(offset::CTRL, 1);
                 bench.job = 0;
             } else {
-                refused.note(field, true);
+                refused.hit(field);
                 assert_eq!(bench.status(&what), REFUSED, "{what}");
             }
         }
     }
     println!("refused:");
-    refused.finish();
+    finish(&refused, &[]);
     println!("taken:");
-    taken.finish();
+    finish(&taken, &[]);
 }
 
 /// What the simulator's kernel asks, with the room of this build.
@@ -587,7 +587,7 @@ fn is_good(p: &PostParams, kinds: &[u8; 4], build: Build) -> bool {
 /// CTRL.RESET in any clock of a job; the next job is as if nothing had been.
 #[test]
 fn reset_stops_a_job_anywhere() {
-    let mut cover = Coverage::new(&["in the input", "in the result", "between", "at the end"]);
+    let mut cover = Bins::new(&["in the input", "in the result", "between", "at the end"]);
     let mut bench = Bench::new("post_small", 3);
     for case in 0..cases(120) {
         let mut rng = Rng::new(case ^ 0x7273);
@@ -610,10 +610,10 @@ fn reset_stops_a_job_anywhere() {
         }
         let (irq, valid) = (bench.kernel.get("irq"), bench.kernel.get("m_axis_tvalid"));
         let input = !bench.kernel.source_of(bench.source).is_empty();
-        cover.note("in the input", input);
-        cover.note("in the result", valid == 1);
-        cover.note("between", !input && valid == 0 && irq == 0);
-        cover.note("at the end", irq == 1);
+        cover.hit_if(input, "in the input");
+        cover.hit_if(valid == 1, "in the result");
+        cover.hit_if(!input && valid == 0 && irq == 0, "between");
+        cover.hit_if(irq == 1, "at the end");
         bench.kernel.write32(offset::CTRL, 3);
         bench.kernel.clear_source(bench.source);
         for port in ["s_axis_tready", "m_axis_tvalid", "irq"] {
@@ -634,7 +634,7 @@ fn reset_stops_a_job_anywhere() {
         assert!(last.is_none_or(|l| expected.is_some_and(|e| l.ends_with(e))), "{what}");
         assert_eq!(last.is_some(), expected.is_some(), "{what}");
     }
-    cover.finish();
+    finish(&cover, &[]);
 }
 
 /// Clocks of the heads of YOLOv3-tiny at 416: 13 x 13 and 26 x 26, three anchors, 80 classes.
