@@ -70,6 +70,7 @@ impl<C: Core> Kernel<C> {
     /// Back to the state after power-up; buffers are kept.
     pub fn power_up(&mut self) {
         self.params = ParamFile::default();
+        self.core.power_up();
         self.control = 0;
         self.clear();
     }
@@ -133,6 +134,7 @@ impl<C: Core> Kernel<C> {
                     return false;
                 }
                 *self.params.get_mut(at) = value & mask;
+                self.core.written(at, value & mask);
             }
         }
         true

@@ -63,6 +63,10 @@ pub trait Core {
     fn identity(&self) -> Identity;
     /// Writable bits of the parameter register at `at`; 0 where there is none.
     fn param_mask(&self, at: u32) -> u32;
+    /// A parameter register was written: what follows it at once, job or not.
+    fn written(&mut self, _at: u32, _value: u32) {}
+    /// The logic was loaded: nothing that was written is there any more.
+    fn power_up(&mut self) {}
     /// Reads the parameters of the job that starts.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ impl Cover {
         self.bin("one band", u16::from(p.band_rows) >= p.height);
         self.bin(
             "last band shorter",
-            p.height > u16::from(p.band_rows) && p.height % u16::from(p.band_rows) != 0,
+            p.height > u16::from(p.band_rows) && !p.height.is_multiple_of(u16::from(p.band_rows)),
         );
         self.bin("bands of one row", p.band_rows == 1 && p.height > 1);
         let words = u64::from(c.w).div_ceil(build.m_bytes);
@@ -88,10 +88,10 @@ impl Cover {
             p.planes() == 3 && 2 * words * u64::from(p.band_rows) > ring,
         );
         let row = p.frame.format.pixel_bytes() as u64 * u64::from(p.crop.w);
-        self.bin("rows begin within beats", p.crop.h > 1 && row % build.s_bytes != 0);
+        self.bin("rows begin within beats", p.crop.h > 1 && !row.is_multiple_of(build.s_bytes));
         self.bin(
             "packets end within beats",
-            p.row_bytes() as u64 * u64::from(p.band_rows) % build.m_bytes != 0,
+            !(p.row_bytes() as u64 * u64::from(p.band_rows)).is_multiple_of(build.m_bytes),
         );
         self.bin("filter", p.kernel3.is_some());
         self.bin("lookup of bytes", p.lut && p.frame.format.bits() == 8);

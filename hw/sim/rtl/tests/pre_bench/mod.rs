@@ -103,7 +103,7 @@ impl Bench {
     /// Sets the sample lookup for samples of so many bits: all of it, or if it is there, some of it.
     pub fn look_up(&mut self, rng: &mut Rng, bits: u32) -> Lut {
         let entries = 1 << bits;
-        let mut set = |bench: &mut Self, colour: usize, pair: usize, rng: &mut Rng| {
+        let set = |bench: &mut Self, colour: usize, pair: usize, rng: &mut Rng| {
             let [even, odd] = [0; 2].map(|_| rng.next_u32() as u8);
             bench.entries[colour][2 * pair..2 * pair + 2].copy_from_slice(&[even, odd]);
             let word = [even, odd, pair as u8, (pair >> 8 | colour << 4) as u8];
