@@ -75,6 +75,8 @@ module tandem_regs_gate
       q.ctrl_irq_en <= 1'h0;
       q.ctrl_reset <= 1'h0;
       q.heartbeat <= 32'h0;
+      q.heartbeat_limit <= 32'h0;
+      q.debounce <= 32'h0;
       q.cancel_tag <= 32'h0;
       q.cancel_epoch <= 32'h0;
       q.cancel_go <= 32'h0;
@@ -87,6 +89,8 @@ module tandem_regs_gate
             q.ctrl_reset <= wdata[1];
           end
           OFFSET_HEARTBEAT: q.heartbeat <= wdata;
+          OFFSET_HEARTBEAT_LIMIT: q.heartbeat_limit <= wdata;
+          OFFSET_DEBOUNCE: q.debounce <= wdata;
           OFFSET_CANCEL_TAG: q.cancel_tag <= wdata;
           OFFSET_CANCEL_EPOCH: q.cancel_epoch <= wdata;
           OFFSET_CANCEL_GO: q.cancel_go <= wdata;
@@ -112,7 +116,7 @@ module tandem_regs_gate
     rword = '0;
     case (raddr)
       OFFSET_ID: rword = 32'h30544147;
-      OFFSET_VERSION: rword = 32'h00010000;
+      OFFSET_VERSION: rword = 32'h00010001;
       OFFSET_CAPS: rword = CAPS;
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_EPOCH: rword = d.epoch;
@@ -127,6 +131,8 @@ module tandem_regs_gate
         rword[1] = q.ctrl_reset;
       end
       OFFSET_HEARTBEAT: rword = q.heartbeat;
+      OFFSET_HEARTBEAT_LIMIT: rword = q.heartbeat_limit;
+      OFFSET_DEBOUNCE: rword = q.debounce;
       OFFSET_DELAY_LO: rword = d.delay[31:0];
       OFFSET_DELAY_HI: rword = d.delay[63:32];
       OFFSET_PULSE_LO: rword = d.pulse[31:0];
@@ -165,6 +171,8 @@ module tandem_regs_gate
       OFFSET_STATUS: return 1'b1;
       OFFSET_CTRL: return 1'b1;
       OFFSET_HEARTBEAT: return 1'b1;
+      OFFSET_HEARTBEAT_LIMIT: return 1'b1;
+      OFFSET_DEBOUNCE: return 1'b1;
       OFFSET_DELAY_LO: return 1'b1;
       OFFSET_DELAY_HI: return 1'b1;
       OFFSET_PULSE_LO: return 1'b1;

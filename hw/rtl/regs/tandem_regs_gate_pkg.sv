@@ -5,7 +5,7 @@
 // verilator lint_off UNUSEDPARAM
 
 package tandem_regs_gate_pkg;
-  localparam logic [31:0] MAP_HASH = 32'h80182661;
+  localparam logic [31:0] MAP_HASH = 32'hfe0ddb9a;
 
   localparam logic [11:0] OFFSET_ID = 12'h000;
   localparam logic [11:0] OFFSET_VERSION = 12'h004;
@@ -17,6 +17,8 @@ package tandem_regs_gate_pkg;
   localparam logic [11:0] OFFSET_STATUS = 12'h01c;
   localparam logic [11:0] OFFSET_CTRL = 12'h020;
   localparam logic [11:0] OFFSET_HEARTBEAT = 12'h024;
+  localparam logic [11:0] OFFSET_HEARTBEAT_LIMIT = 12'h028;
+  localparam logic [11:0] OFFSET_DEBOUNCE = 12'h02c;
   localparam logic [11:0] OFFSET_DELAY_LO = 12'h040;
   localparam logic [11:0] OFFSET_DELAY_HI = 12'h044;
   localparam logic [11:0] OFFSET_PULSE_LO = 12'h048;
@@ -53,6 +55,8 @@ package tandem_regs_gate_pkg;
     logic ctrl_irq_en;
     logic ctrl_reset;
     logic [31:0] heartbeat;
+    logic [31:0] heartbeat_limit;
+    logic [31:0] debounce;
     logic [31:0] cancel_tag;
     logic [31:0] cancel_epoch;
     logic [31:0] cancel_go;

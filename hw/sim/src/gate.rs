@@ -15,6 +15,12 @@ pub struct GateBlock {
     gate: Gate,
     control: u32,
     heartbeat: u32,
+    /// When HEARTBEAT last got a new value.
+    beat_at: u64,
+    /// 0: not watched.
+    heartbeat_limit: u32,
+    /// Kept for who reads it: the triggers of a simulation do not bounce.
+    debounce: u32,
     delay: Pair,
     pulse: Pair,
     captured: [Part; DEPTH],
@@ -53,6 +59,12 @@ fn keep(passages: &mut VecDeque<Passage>, passage: Passage) {
     passages.push_back(passage);
 }
 
+impl Default for GateBlock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl GateBlock {
     /// A gate after power-up: it holds the line until it is seeded and configured.
     pub fn new() -> Self {
@@ -60,6 +72,9 @@ impl GateBlock {
             gate: Gate::new(),
             control: 0,
             heartbeat: 0,
+            beat_at: 0,
+            heartbeat_limit: 0,
+            debounce: 0,
             delay: Pair::default(),
             pulse: Pair::default(),
             captured: [Part::default(); DEPTH],
@@ -108,7 +123,12 @@ impl GateBlock {
 
     /// Level of the line-ready signal at `now`.
     pub fn line_ready(&self, now: u64) -> bool {
-        self.gate.line_ready(now)
+        self.gate.line_ready(now) && self.heart_beats(now)
+    }
+
+    fn heart_beats(&self, now: u64) -> bool {
+        let limit = u64::from(self.heartbeat_limit);
+        limit == 0 || now.saturating_sub(self.beat_at) < limit
     }
 
     /// A trigger was captured that is not acknowledged.
@@ -122,6 +142,11 @@ impl GateBlock {
         self.enter_reset(now);
         let passages = std::mem::take(&mut self.passages);
         *self = Self { passages, now, ..Self::new() };
+    }
+
+    /// The behaviour behind the registers: what a probe inside the logic would see.
+    pub fn behaviour(&self) -> &Gate {
+        &self.gate
     }
 
     /// The gate's own counters: what a probe inside the logic would see.
@@ -163,6 +188,8 @@ impl GateBlock {
             offset::STATUS => self.status(),
             offset::CTRL => self.control,
             offset::HEARTBEAT => self.heartbeat,
+            offset::HEARTBEAT_LIMIT => self.heartbeat_limit,
+            offset::DEBOUNCE => self.debounce,
             offset::DELAY_LO => self.delay.staged,
             offset::DELAY_HI => (self.delay.value >> 32) as u32,
             offset::PULSE_LO => self.pulse.staged,
@@ -182,7 +209,7 @@ impl GateBlock {
     }
 
     fn status(&self) -> u32 {
-        let ready = self.gate.line_ready(self.now);
+        let ready = self.line_ready(self.now);
         let pending = STATUS::PENDING.val(self.gate.pending().count() as u32).value;
         if ready { pending | STATUS::LINE_READY::SET.value } else { pending }
     }
@@ -212,7 +239,11 @@ impl GateBlock {
             }
             offset::TRIG_ACK if !self.in_reset() => self.ack = value,
             offset::CTRL => self.write_control(value & 0x3, now),
-            offset::HEARTBEAT => self.heartbeat = value,
+            offset::HEARTBEAT if value != self.heartbeat => {
+                (self.heartbeat, self.beat_at) = (value, now);
+            }
+            offset::HEARTBEAT_LIMIT => self.heartbeat_limit = value,
+            offset::DEBOUNCE => self.debounce = value,
             offset::DELAY_LO => self.delay.staged = value,
             offset::DELAY_HI => {
                 self.delay.write_high(value);

@@ -22,7 +22,7 @@ pub mod axi_dma;
 pub mod ddr;
 pub mod fabric;
 pub mod fault;
-mod gate;
+pub mod gate;
 pub mod kernels;
 mod lane;
 

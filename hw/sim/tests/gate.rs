@@ -203,3 +203,24 @@ fn a_gate_without_epoch_or_settings_holds_the_line_and_counts_the_parts() {
     }
     assert_eq!(ready(&mut sim), 1);
 }
+
+/// Line-ready needs a heartbeat that changes, once a limit is set; triggers are captured all the same.
+#[test]
+fn line_ready_falls_without_a_heartbeat() {
+    let mut sim = gate();
+    let ready = |sim: &mut Sim| read(sim, offset::STATUS) & 1 != 0;
+    write(&mut sim, offset::HEARTBEAT, 1);
+    write(&mut sim, offset::HEARTBEAT_LIMIT, 1_000);
+    sim.advance(START + 999);
+    assert!(ready(&mut sim));
+    sim.advance(START + 1_000);
+    assert!(!ready(&mut sim));
+    assert!(sim.trigger(START + 1_000).is_some());
+    write(&mut sim, offset::HEARTBEAT, 1);
+    assert!(!ready(&mut sim), "the same value is no beat");
+    write(&mut sim, offset::HEARTBEAT, 2);
+    assert!(ready(&mut sim));
+    sim.advance(START + 5_000);
+    write(&mut sim, offset::HEARTBEAT_LIMIT, 0);
+    assert!(ready(&mut sim), "not watched");
+}

@@ -94,7 +94,14 @@ fn sources(runner: &Runner, formal: bool) -> Result<Vec<String>> {
             }
         }
     }
-    found.sort_by_key(|name| (!is_package(name), !name.ends_with("tandem_pkg.sv"), name.clone()));
+    // Packages first: what the others may use before the others.
+    let rank = |name: &str| match name {
+        _ if !is_package(name) => 3,
+        _ if name.starts_with("regs/") => 0,
+        _ if name.ends_with("tandem_pkg.sv") => 1,
+        _ => 2,
+    };
+    found.sort_by_key(|name| (rank(name), name.clone()));
     Ok(found)
 }
 

@@ -7,7 +7,7 @@ use tock_registers::register_bitfields;
 use crate::{ReadOnly, ReadWrite, Reg};
 
 /// First four bytes of the SHA-256 of this map's canonical text.
-pub const MAP_HASH: u32 = 0x80182661;
+pub const MAP_HASH: u32 = 0xfe0ddb9a;
 /// Bytes from the block's base to the end of its last register.
 pub const MAP_BYTES: u32 = 0xa0;
 
@@ -46,7 +46,7 @@ register_bitfields![u32,
     ],
     /// Fields of registers of type `STATUS`.
     pub STATUS [
-        /// A trigger now would be captured: the gate is armed, past the parts from before it was, and fewer than DEPTH parts are pending.
+        /// The line may feed: the gate is armed, past the parts from before it was, fewer than DEPTH parts are pending, and HEARTBEAT is alive. But for the last, it says that a trigger now would be captured.
         LINE_READY OFFSET(0) NUMBITS(1) [],
         /// Parts between trigger and due time.
         PENDING OFFSET(8) NUMBITS(8) [],
@@ -79,7 +79,7 @@ register_bitfields![u32,
 /// Four ASCII characters, the first one in the lowest byte.
 pub const ID: Reg<KERNEL_ID::Register, ReadOnly> = Reg::new(0x00, 0x30544147);
 /// Version of the kernel's behaviour. A new major version is refused by older software.
-pub const VERSION: Reg<KERNEL_VERSION::Register, ReadOnly> = Reg::new(0x04, 0x10000);
+pub const VERSION: Reg<KERNEL_VERSION::Register, ReadOnly> = Reg::new(0x04, 0x10001);
 /// What this build of the gate can do.
 pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x20);
 /// First four bytes (big endian) of the SHA-256 of this map's canonical text; the value is MAP_HASH in the generated code.
@@ -96,6 +96,10 @@ pub const STATUS: Reg<STATUS::Register, ReadOnly> = Reg::new(0x1c, 0x0);
 pub const CTRL: Reg<GATE_CTRL::Register, ReadWrite> = Reg::new(0x20, 0x0);
 /// Written by firmware with a growing number while every lane makes progress.
 pub const HEARTBEAT: Reg<WORD::Register, ReadWrite> = Reg::new(0x24, 0x0);
+/// Line-ready is low from this long after the last new value of HEARTBEAT on, ns. 0: HEARTBEAT is not watched.
+pub const HEARTBEAT_LIMIT: Reg<WORD::Register, ReadWrite> = Reg::new(0x28, 0x0);
+/// The trigger input is believed when it has kept a level for this long, ns. Delays every trigger by as much.
+pub const DEBOUNCE: Reg<WORD::Register, ReadWrite> = Reg::new(0x2c, 0x0);
 /// Time from trigger to due, ns, low word.
 pub const DELAY_LO: Reg<WORD::Register, ReadWrite> = Reg::new(0x40, 0x0);
 /// Time from trigger to due, ns, high word; applies to triggers after the write. A delay of 0 is not taken.
@@ -161,6 +165,10 @@ pub mod offset {
     pub const CTRL: u32 = 0x20;
     /// `HEARTBEAT`.
     pub const HEARTBEAT: u32 = 0x24;
+    /// `HEARTBEAT_LIMIT`.
+    pub const HEARTBEAT_LIMIT: u32 = 0x28;
+    /// `DEBOUNCE`.
+    pub const DEBOUNCE: u32 = 0x2c;
     /// `DELAY_LO`.
     pub const DELAY_LO: u32 = 0x40;
     /// `DELAY_HI`.

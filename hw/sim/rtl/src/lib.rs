@@ -5,6 +5,7 @@
 //! interfaces are checked in every clock, and whoever breaks one is named in a panic.
 
 mod axil;
+mod bins;
 mod kernel;
 mod model;
 mod rng;
@@ -12,6 +13,7 @@ mod stall;
 mod stream;
 
 pub use axil::BusError;
+pub use bins::Bins;
 pub use kernel::{Kernel, SinkId, SourceId};
 pub use model::{Model, Port};
 pub use rng::Rng;

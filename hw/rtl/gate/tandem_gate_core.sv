@@ -1,0 +1,327 @@
+// Reject scheduler: equal to tandem_model::gate clock by clock.
+//
+// `now` never goes back. In each clock, with the settings as they are now, in this order: what is
+// due by `now` happens; a cancel is taken; settings that are new arm the gate, or a held reset
+// disarms it; a trigger is taken. `reject` and
+// `line_ready` show the result one clock later, so a pulse begins in the clock after the first one
+// whose `now` is at or behind the due time. Times that differ happen in clocks that differ: two
+// within one period of the clock, which takes a delay that is no multiple of it and was changed
+// between two triggers, are one clock late for the second.
+// Throughput: a trigger and a cancel every clock.
+//
+// Parts are in a ring; place 0 below is the oldest part's. The number of captured triggers since
+// the reset is the tag of the newest part, so tags need no memory: a tag is a place, and the place
+// of a trigger in the ring is its number modulo DEPTH.
+
+module tandem_gate_core #(
+    // A power of two.
+    parameter int DEPTH = 32,
+    parameter int TIME = 64,
+    parameter int TAG = 32,
+    parameter int COUNT = 32,
+    localparam int SLOT = $clog2(DEPTH)
+) (
+    input logic aclk,
+    input logic aresetn,
+    // Held reset: parts are forgotten, there is no epoch.
+    input logic hold,
+
+    input logic [TIME-1:0] now,
+    input logic [TIME-1:0] delay,
+    input logic [TIME-1:0] pulse,
+    // Epoch, delay and pulse are there.
+    input logic            configured,
+    input logic            trigger,
+    input logic            cancel,
+    input logic            cancel_epoch_matches,
+    input logic [ TAG-1:0] cancel_tag,
+
+    output logic reject,
+    output logic line_ready,
+
+    // Triggers captured since the reset; parts that wait.
+    output logic [ TAG-1:0] count,
+    output logic [  SLOT:0] pending,
+    // What trigger number `show + 1` was captured with.
+    input  logic [SLOT-1:0] show,
+    output logic [TIME-1:0] show_at,
+    output logic [TIME-1:0] show_due,
+
+    // One clock after a cancel: what became of it, as CANCEL_RESULT says it.
+    output logic [      7:0] outcome,
+    output logic [COUNT-1:0] passed,
+    output logic [COUNT-1:0] rejected,
+    output logic [COUNT-1:0] cancelled,
+    output logic [COUNT-1:0] late,
+    output logic [COUNT-1:0] wrong_epoch,
+    output logic [COUNT-1:0] unknown,
+    output logic [COUNT-1:0] overrun,
+    output logic [COUNT-1:0] unready
+);
+  import tandem_gate_pkg::*;
+
+  function automatic logic [TIME-1:0] plus(input logic [TIME-1:0] a, input logic [TIME-1:0] b);
+    logic [TIME:0] sum;
+    sum = {1'b0, a} + {1'b0, b};
+    return sum[TIME] ? '1 : sum[TIME-1:0];
+  endfunction
+
+  function automatic logic [TIME-1:0] later(input logic [TIME-1:0] a, input logic [TIME-1:0] b);
+    return a > b ? a : b;
+  endfunction
+
+  // --- The ring. -------------------------------------------------------------------------------
+  // Of a part: when it was triggered and is due. Of the untracked parts behind it: when the first
+  // and the last of them is due; the line is held in between.
+  (* ram_style = "distributed" *)
+  logic [TIME-1:0] at_ram[DEPTH];
+  (* ram_style = "distributed" *)
+  logic [TIME-1:0] due_ram[DEPTH];
+  (* ram_style = "distributed" *)
+  logic [TIME-1:0] first_ram[DEPTH];
+  (* ram_style = "distributed" *)
+  logic [TIME-1:0] last_ram[DEPTH];
+
+  // It will be rejected.
+  logic [DEPTH-1:0] kept;
+  // Its due time is that of the part, tracked or not, ahead of it.
+  logic [DEPTH-1:0] joined;
+  // Untracked parts follow it; the first of them is due with it; the last with the first.
+  logic [DEPTH-1:0] untracked;
+  logic [DEPTH-1:0] first_joined;
+  logic [DEPTH-1:0] last_joined;
+
+  logic [SLOT:0] used;
+  logic [SLOT-1:0] head;
+  logic [SLOT-1:0] newest;
+  stage_t stage;
+  logic [TIME-1:0] last_due;
+  logic [TIME-1:0] line_until;
+  logic [TIME-1:0] ready_at;
+
+  assign head   = count[SLOT-1:0] - used[SLOT-1:0];
+  assign newest = count[SLOT-1:0] - 1'b1;
+
+  // --- What is due. ----------------------------------------------------------------------------
+  logic [TIME-1:0] event_at;
+  logic            fired;
+  always_comb begin
+    case (stage)
+      WAITING: event_at = due_ram[head];
+      PASSED:  event_at = first_ram[head];
+      default: event_at = last_ram[head];
+    endcase
+  end
+  assign fired = used != '0 && event_at <= now;
+
+  // Places that this moment reaches, from the oldest on: each due with the one ahead of it.
+  // `settle` are those whose parts pass the gate now; the oldest one's may have before.
+  logic [DEPTH-1:0] reach;
+  logic [DEPTH-1:0] settle;
+  logic [ SLOT-1:0] far;
+  logic [ SLOT-1:0] far_place;
+  always_comb begin
+    reach = '0;
+    far_place = '0;
+    reach[0] = fired;
+    for (int i = 1; i < DEPTH; i++) begin
+      automatic logic [SLOT-1:0] ahead = head + SLOT'(i - 1);
+      automatic logic [SLOT-1:0] here = head + SLOT'(i);
+      automatic logic over = !untracked[ahead] || first_joined[ahead] && last_joined[ahead];
+      if (i == 1 && stage != WAITING) over = stage == HOLDING || last_joined[head];
+      reach[i] = reach[i-1] && joined[here] && over && (SLOT + 1)'(i) < used;
+      if (reach[i]) far_place = SLOT'(i);
+    end
+    settle = reach;
+    if (stage != WAITING) settle[0] = 1'b0;
+    far = head + far_place;
+  end
+
+  // The farthest place is left when its part has passed and no untracked one is still to come.
+  logic settling;
+  logic holds;
+  stage_t next_stage;
+  logic leaves;
+  logic [SLOT:0] freed;
+  always_comb begin
+    settling = |settle;
+    next_stage = stage;
+    leaves = 1'b0;
+    holds = 1'b0;
+    if (settling) begin
+      holds = untracked[far] && first_joined[far];
+      leaves = !untracked[far] || holds && last_joined[far];
+      next_stage = leaves ? WAITING : holds ? HOLDING : PASSED;
+    end else if (fired) begin
+      holds = stage == PASSED;
+      leaves = stage == HOLDING || last_joined[head];
+      next_stage = leaves ? WAITING : HOLDING;
+    end
+    freed = !fired ? '0 : (SLOT + 1)'(far_place) + (SLOT + 1)'(leaves);
+  end
+
+  // A part that is rejected raises the line, and so do untracked ones: when the first of them is
+  // due until the last has gone by, and then once more, for the pulse may have changed meanwhile.
+  logic raises;
+  logic [SLOT:0] settled_count;
+  logic [SLOT:0] kept_count;
+  always_comb begin
+    raises = holds || fired && stage == HOLDING;
+    settled_count = settling ? (SLOT + 1)'(far_place) + (SLOT + 1)'(stage == WAITING) : '0;
+    kept_count = '0;
+    for (int i = 0; i < DEPTH; i++) begin
+      automatic logic [SLOT-1:0] here = head + SLOT'(i);
+      if (settle[i]) begin
+        kept_count = kept_count + (SLOT + 1)'(kept[here]);
+        if (kept[here] || untracked[here] && first_joined[here]) raises = 1'b1;
+      end
+    end
+  end
+
+  logic [TIME-1:0] raised_until;
+  assign raised_until = plus(holds ? last_ram[far] : event_at, pulse);
+
+  // --- A cancel. -------------------------------------------------------------------------------
+  // Parts that have settled, in this clock too, are not there any more.
+  logic [TAG-1:0] oldest_tag;
+  logic [TAG-1:0] cancel_place;
+  logic [SLOT-1:0] cancel_slot;
+  logic cancel_waits;
+  logic cancels;
+  assign oldest_tag = count - TAG'(used) + 1'b1;
+  assign cancel_place = cancel_tag - oldest_tag;
+  assign cancel_slot = head + cancel_place[SLOT-1:0];
+  assign cancel_waits = cancel_place < TAG'(used) && !settle[cancel_place[SLOT-1:0]] &&
+      !(cancel_place == '0 && stage != WAITING);
+  assign cancels = cancel && cancel_epoch_matches && cancel_tag - 1'b1 < count && cancel_waits;
+
+  // --- Arming, and a trigger. ------------------------------------------------------------------
+  logic armed;
+  logic was_armed;
+  logic sees;
+  logic full;
+  logic captures;
+  logic overruns;
+  logic unseen;
+  logic [TIME-1:0] soon;
+  logic [TIME-1:0] due;
+  logic due_joined;
+  logic [TIME-1:0] unseen_until;
+  assign armed = configured && !hold;
+  // Just armed: parts without a tag are on their way, and the next tag is some time off, but where
+  // that time would be behind the end of time.
+  assign sees = armed && (was_armed ? now >= ready_at : soon == '1);
+  assign full = used == (SLOT + 1)'(DEPTH) && freed == '0;
+  assign captures = trigger && sees && !full;
+  assign overruns = trigger && sees && full;
+  assign unseen = armed && (!was_armed || trigger && !sees);
+  assign soon = plus(now, delay);
+  assign due = later(soon, last_due);
+  assign due_joined = due == last_due;
+  assign unseen_until = plus(due, pulse);
+
+  logic [TIME-1:0] line_until_next;
+  always_comb begin
+    line_until_next = line_until;
+    if (raises) line_until_next = later(raised_until, line_until_next);
+    if (unseen) line_until_next = later(unseen_until, line_until_next);
+  end
+
+  logic [SLOT:0] used_next;
+  assign used_next = used - freed + (SLOT + 1)'(captures);
+  assign pending   = used - (SLOT + 1)'(stage != WAITING);
+  assign show_at   = at_ram[show];
+  assign show_due  = due_ram[show];
+
+  // --- State. ----------------------------------------------------------------------------------
+  always_ff @(posedge aclk) begin
+    if (!aresetn) begin
+      was_armed <= 1'b0;
+      last_due  <= '0;
+      line_until    <= '0;
+      ready_at  <= '0;
+    end else begin
+      was_armed <= armed;
+      line_until    <= line_until_next;
+      if (captures || overruns || unseen) last_due <= due;
+      if (unseen) ready_at <= unseen_until - delay;
+    end
+  end
+
+  always_ff @(posedge aclk) begin
+    if (!aresetn) begin
+      reject     <= 1'b1;
+      line_ready <= 1'b0;
+    end else begin
+      reject     <= !armed || now < line_until_next;
+      line_ready <= (unseen ? soon == '1 : sees) && used_next != (SLOT + 1)'(DEPTH);
+    end
+  end
+
+  always_ff @(posedge aclk) begin
+    if (!aresetn || hold) begin
+      used  <= '0;
+      stage <= WAITING;
+      count <= '0;
+    end else begin
+      used <= used_next;
+      if (fired) stage <= next_stage;
+      if (captures) count <= count + 1'b1;
+    end
+  end
+
+  always_ff @(posedge aclk) begin
+    if (cancels) kept[cancel_slot] <= 1'b0;
+    if (captures) begin
+      at_ram[count[SLOT-1:0]]    <= now;
+      due_ram[count[SLOT-1:0]]   <= due;
+      kept[count[SLOT-1:0]]      <= 1'b1;
+      joined[count[SLOT-1:0]]    <= due_joined;
+      untracked[count[SLOT-1:0]] <= 1'b0;
+    end
+    if (overruns) begin
+      untracked[newest]   <= 1'b1;
+      last_joined[newest] <= !untracked[newest] || last_joined[newest] && due_joined;
+      if (!untracked[newest]) begin
+        first_ram[newest]    <= due;
+        first_joined[newest] <= due_joined;
+      end
+      last_ram[newest] <= due;
+    end
+  end
+
+  // --- What is counted. ------------------------------------------------------------------------
+  always_ff @(posedge aclk) begin
+    if (!aresetn || hold) begin
+      outcome     <= CANCEL_NOTHING;
+      passed      <= '0;
+      rejected    <= '0;
+      cancelled   <= '0;
+      late        <= '0;
+      wrong_epoch <= '0;
+      unknown     <= '0;
+      overrun     <= '0;
+      unready     <= '0;
+    end else begin
+      rejected <= rejected + COUNT'(kept_count);
+      passed   <= passed + COUNT'(settled_count) - COUNT'(kept_count);
+      if (overruns) overrun <= overrun + 1'b1;
+      if (trigger && !sees) unready <= unready + 1'b1;
+      if (cancel) begin
+        if (!cancel_epoch_matches) begin
+          outcome     <= CANCEL_WRONG_EPOCH;
+          wrong_epoch <= wrong_epoch + 1'b1;
+        end else if (cancel_tag - 1'b1 >= count) begin
+          outcome <= CANCEL_UNKNOWN_TAG;
+          unknown <= unknown + 1'b1;
+        end else if (!cancel_waits) begin
+          outcome <= CANCEL_TOO_LATE;
+          late    <= late + 1'b1;
+        end else begin
+          outcome <= CANCEL_CANCELLED;
+          if (kept[cancel_slot]) cancelled <= cancelled + 1'b1;
+        end
+      end
+    end
+  end
+endmodule : tandem_gate_core

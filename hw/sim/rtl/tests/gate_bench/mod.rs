@@ -1,0 +1,340 @@
+//! One random history of the gate.
+
+mod input;
+mod plan;
+
+use std::collections::VecDeque;
+
+use tandem_model::gate::DEPTH;
+use tandem_regs::gate::offset;
+use tandem_rtl::{Bins, Kernel, Port, Rng, Stall};
+use tandem_sim::gate::GateBlock;
+
+use input::Input;
+pub use plan::Setup;
+use plan::{Access, Plan};
+
+/// What the histories must meet.
+pub const BINS: [&str; 34] = [
+    "trigger: captured",
+    "trigger: into the last free place",
+    "trigger: full, first untracked",
+    "trigger: full, further untracked",
+    "trigger: place freed in this clock",
+    "trigger: not armed",
+    "trigger: line still held after arming",
+    "trigger: first one after that",
+    "trigger: due put off behind the part ahead",
+    "trigger: due at the end of time",
+    "trigger: held reset",
+    "input: bounce ignored",
+    "input: believed after debouncing",
+    "due: rejected",
+    "due: passed",
+    "due: two and more at once",
+    "due: at once, some cancelled",
+    "due: line high already",
+    "cancel: Cancelled",
+    "cancel: Cancelled again",
+    "cancel: Cancelled in the last clock",
+    "cancel: TooLate in the first clock",
+    "cancel: TooLate",
+    "cancel: WrongEpoch",
+    "cancel: UnknownTag",
+    "cancel: same value of CANCEL_GO",
+    "reset: parts pending",
+    "reset: line held for untracked parts",
+    "epoch: one is there already",
+    "setting: 0 not taken",
+    "window: shows a trigger",
+    "window: overwritten",
+    "heartbeat: lost while ready",
+    "heartbeat: back",
+];
+
+/// A gate, its model, and everything that comes at both.
+pub struct History {
+    kernel: Kernel,
+    ports: Ports,
+    setup: Setup,
+    rng: Rng,
+    plan: Plan,
+    input: Input,
+    model: GateBlock,
+    time: u64,
+    /// Reject and line-ready as the pins will show them, oldest first.
+    pins: VecDeque<(bool, bool)>,
+    /// The interrupt line likewise: one clock after what the registers hold.
+    irqs: VecDeque<bool>,
+    /// The access under way, and what a read must give once it was taken.
+    access: Option<(Access, Option<Option<u32>>)>,
+    /// A write that was taken in the last clock: it takes effect in this one.
+    written: Option<(u32, u32)>,
+    bins: Bins,
+    beats: bool,
+    held_untracked: bool,
+}
+
+struct Ports {
+    time: Port,
+    trigger: Port,
+    reject: Port,
+    ready: Port,
+    irq: Port,
+}
+
+/// Clocks from a state of the scheduler to the pins.
+const TO_PINS: usize = 2;
+
+impl History {
+    pub fn new(seed: u64, setup: Setup) -> Self {
+        let mut kernel = Kernel::load(if setup.low { "gate_low" } else { "gate" }, seed);
+        let ports = Ports {
+            time: kernel.port("time_ns"),
+            trigger: kernel.port("trigger_pin"),
+            reject: kernel.port("reject_pin"),
+            ready: kernel.port("line_ready_pin"),
+            irq: kernel.port("irq"),
+        };
+        let mut rng = Rng::new(seed ^ 0x6a7e);
+        kernel.set_port(ports.time, setup.start);
+        kernel.set_port(ports.trigger, u64::from(setup.low));
+        kernel.reset();
+        kernel.stall_axil(Stall::any(rng.next_u64()));
+        let mut model = GateBlock::new();
+        model.advance(setup.start);
+        Self {
+            kernel,
+            ports,
+            setup,
+            plan: Plan::new(rng.next_u64(), setup),
+            input: Input::new(setup.start),
+            rng,
+            model,
+            time: setup.start,
+            pins: VecDeque::from([(true, false); TO_PINS]),
+            irqs: VecDeque::from([false; 2]),
+            access: None,
+            written: None,
+            bins: Bins::new(&BINS),
+            beats: false,
+            held_untracked: false,
+        }
+    }
+
+    pub fn bins(&self) -> &Bins {
+        &self.bins
+    }
+
+    /// One clock of the gate and of the model.
+    pub fn clock(&mut self) {
+        let part = self.plan.part(self.rng.next_u64(), self.model.behaviour());
+        self.kernel.set_port(self.ports.time, self.time);
+        self.kernel.set_port(self.ports.trigger, u64::from(part != self.setup.low));
+        if self.access.is_none()
+            && let Some(access) = self.plan.access(self.time, &self.model)
+        {
+            match access {
+                Access::Read(at) => self.kernel.begin_read32(at),
+                Access::Write(at, value) => self.kernel.begin_write32(at, value),
+            }
+            self.access = Some((access, None));
+        }
+        self.kernel.settle();
+        self.compare_pins();
+        let clock = self.kernel.clocks();
+        self.kernel.clock();
+        // A read shows what was there before this clock.
+        let taken = self.kernel.taken_at() == clock;
+        let mut write = None;
+        if let (true, Some((access, expected))) = (taken, &mut self.access) {
+            match *access {
+                Access::Read(at) => *expected = Some(self.model.read32(at)),
+                Access::Write(at, value) => write = Some((at, value)),
+            }
+        }
+        self.step_model(part);
+        self.written = write;
+        self.irqs.push_back(self.irq_level());
+        self.finish_access();
+        self.time = self.time.saturating_add(self.setup.period);
+    }
+
+    fn compare_pins(&mut self) {
+        let (reject, ready) = self.pins.pop_front().unwrap_or_default();
+        let pin = self.kernel.get_port(self.ports.reject) != 0;
+        let (now, low) = (self.time, self.setup.low);
+        assert_eq!(pin != low, reject, "reject, {now} ns, {:?}", self.setup);
+        let pin = self.kernel.get_port(self.ports.ready) != 0;
+        assert_eq!(pin, ready, "line-ready, {now} ns, {:?}", self.setup);
+        let irq = self.kernel.get_port(self.ports.irq) != 0;
+        let expected = self.irqs.pop_front().unwrap_or_default();
+        assert_eq!(irq, expected, "irq, {now} ns, {:?}", self.setup);
+    }
+
+    fn finish_access(&mut self) {
+        let Some(result) = self.kernel.finished() else { return };
+        let Some((access, expected)) = self.access.take() else { panic!("an answer to nothing") };
+        match access {
+            Access::Read(at) => {
+                let Some(expected) = expected else { panic!("answered before it was taken") };
+                assert_eq!(result.ok(), expected, "read of {at:#x} at {} ns", self.time);
+            }
+            Access::Write(at, _) => {
+                assert_eq!(result.is_ok(), self.model.read32(at).is_some(), "write of {at:#x}");
+            }
+        }
+    }
+
+    /// The order within a clock: a setting of the clock before, what is due, any other write of the
+    /// clock before, a trigger. (A setting that arms comes after what is due, for its time counts;
+    /// there are no parts then.)
+    fn step_model(&mut self, part: bool) {
+        let now = self.time;
+        let settings = [offset::DELAY_LO, offset::DELAY_HI, offset::PULSE_LO, offset::PULSE_HI];
+        if let Some((at, value)) = self.written
+            && settings.contains(&at)
+            && self.model.behaviour().is_armed()
+        {
+            self.written = None;
+            self.write_model(at, value, now - self.setup.period);
+        }
+        let was_high = self.model.line_high(now.saturating_sub(self.setup.period));
+        let full = self.model.behaviour().pending().count() == DEPTH;
+        self.model.advance(now);
+        let freed = full && self.model.behaviour().pending().count() < DEPTH;
+        self.note_passages(was_high);
+        if let Some((at, value)) = self.written.take() {
+            self.write_model(at, value, now);
+        }
+        let (trigger, bounced) = self.input.clock(part, now, self.debounce());
+        self.bins.hit_if(bounced, "input: bounce ignored");
+        if trigger {
+            self.bins.hit_if(self.debounce() > 0, "input: believed after debouncing");
+            self.trigger_model(freed);
+        }
+        let ready = self.model.line_ready(now);
+        let beats = ready || !self.model.behaviour().line_ready(now);
+        self.bins.hit_if(self.beats && !beats, "heartbeat: lost while ready");
+        self.bins.hit_if(!self.beats && beats && ready, "heartbeat: back");
+        self.beats = beats;
+        self.pins.push_back((self.model.line_high(now), ready));
+    }
+
+    /// With the write that was just taken, which the registers hold from the next clock on.
+    fn irq_level(&self) -> bool {
+        let word = |at: u32| match self.written {
+            Some((written, value)) if written == at => value,
+            _ => self.model.read32(at).unwrap_or(0),
+        };
+        let ack = if self.in_reset() { 0 } else { word(offset::TRIG_ACK) };
+        word(offset::TRIG_COUNT) != ack && word(offset::CTRL) & 1 != 0
+    }
+
+    fn debounce(&self) -> u32 {
+        self.model.read32(offset::DEBOUNCE).unwrap_or(0)
+    }
+
+    fn note_passages(&mut self, was_high: bool) {
+        let passages = self.model.drain_passages();
+        let rejected = passages.iter().filter(|p| p.rejected).count();
+        self.bins.hit_if(rejected > 0, "due: rejected");
+        self.bins.hit_if(rejected > 0 && was_high, "due: line high already");
+        self.bins.hit_if(rejected < passages.len(), "due: passed");
+        self.bins.hit_if(passages.len() > 1, "due: two and more at once");
+        let mixed = rejected > 0 && rejected < passages.len();
+        self.bins.hit_if(mixed, "due: at once, some cancelled");
+    }
+
+    fn trigger_model(&mut self, freed: bool) {
+        let now = self.time;
+        let behaviour = self.model.behaviour();
+        let (armed, reset) = (behaviour.is_armed(), self.in_reset());
+        let last_due = behaviour.pending().last().map_or(0, |part| part.due);
+        let before = behaviour.counters();
+        let tag = self.model.trigger(now);
+        let after = self.model.behaviour().counters();
+        let newest = self.model.behaviour().pending().last();
+        let hit = &mut self.bins;
+        hit.hit_if(reset, "trigger: held reset");
+        hit.hit_if(!armed && !reset, "trigger: not armed");
+        hit.hit_if(
+            armed && after.unready != before.unready,
+            "trigger: line still held after arming",
+        );
+        if let (Some(tag), Some(newest)) = (tag, newest) {
+            hit.hit("trigger: captured");
+            hit.hit_if(tag == 1, "trigger: first one after that");
+            hit.hit_if(freed, "trigger: place freed in this clock");
+            hit.hit_if(newest.due == last_due, "trigger: due put off behind the part ahead");
+            hit.hit_if(newest.due == u64::MAX, "trigger: due at the end of time");
+            let full = self.model.behaviour().pending().count() == DEPTH;
+            self.bins.hit_if(full, "trigger: into the last free place");
+            self.held_untracked = false;
+        } else if after.overrun != before.overrun {
+            let further = self.held_untracked;
+            let name = if further {
+                "trigger: full, further untracked"
+            } else {
+                "trigger: full, first untracked"
+            };
+            hit.hit(name);
+            self.held_untracked = true;
+        }
+    }
+
+    fn in_reset(&self) -> bool {
+        self.model.read32(offset::CTRL).is_some_and(|ctrl| ctrl & 2 != 0)
+    }
+
+    fn write_model(&mut self, at: u32, value: u32, now: u64) {
+        let word = |at: u32| self.model.read32(at).unwrap_or(0);
+        let behaviour = self.model.behaviour();
+        let pending = behaviour.pending().count();
+        let hit = &mut self.bins;
+        match at {
+            offset::EPOCH => hit.hit_if(word(offset::EPOCH) != 0, "epoch: one is there already"),
+            offset::DELAY_HI => {
+                hit.hit_if(value == 0 && word(offset::DELAY_LO) == 0, "setting: 0 not taken");
+            }
+            offset::CTRL if value & 2 != 0 && word(offset::CTRL) & 2 == 0 => {
+                hit.hit_if(pending > 0, "reset: parts pending");
+                let oldest = behaviour.pending().next().map(|part| part.due);
+                let holding = behaviour.next_due().is_some_and(|due| oldest != Some(due));
+                hit.hit_if(holding, "reset: line held for untracked parts");
+            }
+            offset::CANCEL_GO if word(offset::CTRL) & 2 == 0 => {
+                let tag = word(offset::CANCEL_TAG);
+                let part = behaviour.pending().find(|part| part.tag == tag);
+                let same = value == word(offset::CANCEL_GO);
+                let before = behaviour.counters();
+                hit.hit_if(same, "cancel: same value of CANCEL_GO");
+                let last = part.is_some_and(|part| part.due <= now + self.setup.period);
+                let first = self.plan.just_settled == Some(tag);
+                self.model.write32(at, value, now);
+                let after = self.model.behaviour().counters();
+                let hit = &mut self.bins;
+                let done = after.cancelled != before.cancelled;
+                let code = self.model.read32(offset::CANCEL_RESULT);
+                hit.hit_if(done, "cancel: Cancelled");
+                hit.hit_if(!done && !same && code == Some(1), "cancel: Cancelled again");
+                hit.hit_if(done && last, "cancel: Cancelled in the last clock");
+                hit.hit_if(after.late != before.late, "cancel: TooLate");
+                hit.hit_if(
+                    after.late != before.late && first,
+                    "cancel: TooLate in the first clock",
+                );
+                hit.hit_if(after.wrong_epoch != before.wrong_epoch, "cancel: WrongEpoch");
+                hit.hit_if(after.unknown != before.unknown, "cancel: UnknownTag");
+                return;
+            }
+            offset::TRIG_ACK => {
+                let waiting = word(offset::TRIG_COUNT).wrapping_sub(value);
+                hit.hit_if(waiting > DEPTH as u32, "window: overwritten");
+                hit.hit_if(waiting > 0 && waiting <= DEPTH as u32, "window: shows a trigger");
+            }
+            _ => {}
+        }
+        self.model.write32(at, value, now);
+    }
+}
