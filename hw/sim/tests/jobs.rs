@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use tandem_model::post::{Head, HeadKind, PostParams, PostScratch, postprocess, read_result};
 use tandem_model::pre::{
-    Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize, Tables,
+    Channels, Element, Frame, Kernel3, Layout, Lut, PixelFormat, PreParams, Rect, Resize, Tables,
     preprocess,
 };
 use tandem_regs::pre::offset;
@@ -24,10 +24,14 @@ fn done_and_status(sim: &mut Sim, kernel: u32) -> (u32, u32) {
 
 /// Runs `params` on the board and compares the tensor in memory with the model's.
 fn check_pre(sim: &mut Sim, params: &PreParams, job: u32) {
+    check_pre_with(sim, params, &Tables::NONE, job);
+}
+
+fn check_pre_with(sim: &mut Sim, params: &PreParams, tables: &Tables, job: u32) {
     let frame = noise(params.frame_bytes(), job + 1);
     sim.ddr().write(INPUT, &frame).unwrap();
     let mut expected = vec![0; params.tensor_bytes()];
-    preprocess(params, &Tables::NONE, &frame, &mut expected).unwrap();
+    preprocess(params, tables, &frame, &mut expected).unwrap();
 
     for lane in [MM2S, S2MM] {
         sim.write32(MAP.dma_pre + lane + CR, RESET);
@@ -102,19 +106,49 @@ fn every_format_element_and_option_gives_the_models_tensor() {
     assert_eq!(sim.unmapped_accesses(), 0);
 }
 
+/// The LUT register names two entries, which follow it; what it named before stays.
 #[test]
-fn tables_that_the_kernel_does_not_have_are_refused() {
+fn the_sample_lookup_follows_its_register() {
+    let mut sim = board();
+    const ENTRIES: usize = 3 << 12;
+    let mut entries = noise(ENTRIES, 5);
+    let mut job = 0;
+    for (format, changed) in [
+        (PixelFormat::BayerGrbg12, ENTRIES),
+        (PixelFormat::BayerBggr10, 0),
+        (PixelFormat::Rgb8, 2),
+        (PixelFormat::Mono8, 1),
+    ] {
+        for at in (0..changed).map(|i| i * 4099 % ENTRIES) {
+            entries[at] ^= if job > 0 { 0x55 } else { 0 };
+            let (colour, pair) = (at >> 12, at >> 1 & 0x7ff);
+            let even = (colour << 12) + 2 * pair;
+            let [even, odd] = [entries[even], entries[even + 1]].map(u32::from);
+            let word = even | odd << 8 | (pair as u32) << 16 | (colour as u32) << 28;
+            sim.write32(MAP.pre + offset::LUT, word);
+            assert_eq!(sim.read32(MAP.pre + offset::LUT), word);
+        }
+        let frame = Frame::packed(format, 40, 30);
+        let plain = PreParams::letterbox(frame, frame.full(), 32, 32, [9; 3], Layout::Planar);
+        let params = PreParams { lut: true, ..plain.unwrap() };
+        let entry = |colour: usize, sample: u16| entries[(colour << 12) + usize::from(sample)];
+        let lut = Lut::new(format.bits(), entry).unwrap();
+        job += 1;
+        check_pre_with(&mut sim, &params, &Tables { lut: Some(&lut), flat: None }, job);
+    }
+}
+
+#[test]
+fn a_table_that_the_kernel_does_not_have_is_refused() {
     let frame = Frame::rgb8(32, 32);
     let plain = PreParams::letterbox(frame, frame.full(), 16, 16, [0; 3], Layout::Planar).unwrap();
-    for (job, lut) in (1..).zip([true, false]) {
-        let mut sim = board();
-        let params = PreParams { lut, flat: !lut, ..plain.clone() };
-        write_pre(&mut sim, &params);
-        arm_pre(&mut sim, &params);
-        start(&mut sim, MAP.pre, job);
-        sim.advance(sim.now());
-        assert_eq!(done_and_status(&mut sim, MAP.pre), (job, 1));
-    }
+    let mut sim = board();
+    let params = PreParams { flat: true, ..plain };
+    write_pre(&mut sim, &params);
+    arm_pre(&mut sim, &params);
+    start(&mut sim, MAP.pre, 1);
+    sim.advance(sim.now());
+    assert_eq!(done_and_status(&mut sim, MAP.pre), (1, 1));
 }
 
 fn head(kind: HeadKind, grid: (u16, u16), stride: u16, at: u32) -> Head {

@@ -10,7 +10,7 @@ use tandem_link::message::{FromPeer, JobStatus};
 use tandem_link::slot::Owned;
 use tandem_link::{Geometry, SlotClass};
 use tandem_model::post::{PostScratch, postprocess};
-use tandem_model::pre::{Tables, preprocess};
+use tandem_model::pre::{PreError, Tables, preprocess};
 
 use crate::api::ApiError;
 use crate::control::KernelSpec;
@@ -36,7 +36,15 @@ impl KernelSpec {
     pub fn validate(&self) -> Result<(), ApiError> {
         let refused = |error: String| ApiError::new("kernel_params", "params", error);
         match self {
-            KernelSpec::Pre(params) => params.validate().map_err(|e| refused(e.to_string())),
+            KernelSpec::Pre(params) => {
+                params.validate().map_err(|e| refused(e.to_string()))?;
+                // A description has no tables, and the board's may hold anything.
+                let missing = [(params.lut, "lut"), (params.flat, "flat")];
+                match missing.into_iter().find(|(used, _)| *used) {
+                    Some((_, table)) => Err(refused(PreError::Missing(table).to_string())),
+                    None => Ok(()),
+                }
+            }
             KernelSpec::Post(params) => params.validate().map_err(|e| refused(e.to_string())),
         }
     }
@@ -241,9 +249,12 @@ mod tests {
         let error = run_on_model(&spec(), &[0; 599]).unwrap_err();
         assert_eq!((error.code.as_str(), error.field.as_str()), ("kernel_input", "input"));
         let KernelSpec::Pre(params) = spec() else { unreachable!() };
-        let error = run_on_model(&KernelSpec::Pre(PreParams { width: 0, ..params }), &[]);
-        let error = error.unwrap_err();
-        assert_eq!(error.code, "kernel_params");
-        assert!(error.message.contains("width"), "{error}");
+        let wide = PreParams { width: 0, ..params.clone() };
+        let lookup = PreParams { lut: true, ..params };
+        for (params, field) in [(wide, "width"), (lookup, "lut")] {
+            let error = run_on_model(&KernelSpec::Pre(params), &[]).unwrap_err();
+            assert_eq!(error.code, "kernel_params");
+            assert!(error.message.contains(field), "{error}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::task::Poll;
 use std::thread;
 
+use tandem_regs::pre;
 use tandem_sim::Kernels;
 use tandem_sim::kernels::{
     AnyCore, Core, Gather, Identity, Order, PARAMS, ParamFile, PostCore, PreCore, Status,
@@ -31,6 +32,7 @@ const START: u32 = 0x10;
 const ACK: u32 = 0x18;
 const STATUS: u32 = 0x1c;
 const CTRL: u32 = 0x20;
+const LUT: u32 = pre::offset::LUT;
 const IRQ_EN: u32 = 1;
 /// Bytes of a kernel's register file.
 const MAP_BYTES: u32 = 0x100;
@@ -78,12 +80,21 @@ struct Outcome {
     packets: Vec<Packet>,
 }
 
-struct RtlCore {
+/// What a kernel says of itself.
+struct Hello {
     identity: Identity,
+    /// Its own read-only registers.
+    constants: Vec<(u32, u32)>,
+}
+
+struct RtlCore {
+    hello: Hello,
     /// Knows the register map and how many bytes a job takes.
     shape: AnyCore,
     input: Gather,
     registers: Vec<(u32, u32)>,
+    /// Writes to what stands for more than its register (the tables of the lookup), in their order.
+    tables: Vec<(u32, u32)>,
     running: bool,
     /// Counts jobs and resets: an outcome of another generation is stale.
     generation: Arc<AtomicU64>,
@@ -100,14 +111,16 @@ fn start(folder: &Path, name: &str, shape: AnyCore) -> Result<AnyCore, BoardErro
     }
     let (jobs, next_job) = channel();
     let (finished, outcomes) = channel();
-    let (hello, identity) = channel();
+    let (say_hello, hello) = channel();
+    let constants: Vec<u32> =
+        (0..MAP_BYTES).step_by(4).filter(|at| shape.constant(*at).is_some()).collect();
     let generation = Arc::new(AtomicU64::new(0));
     let (path, seen) = (file.clone(), Arc::clone(&generation));
     let body = move || {
         let mut kernel = Kernel::load_file(&path, 1);
         let mut simulated = Simulated::new(&mut kernel);
         // Nobody waits for it any more only while the board is being dropped.
-        let _ = hello.send(simulated.identity());
+        let _ = say_hello.send(simulated.hello(&constants));
         for job in next_job {
             let Some(outcome) = simulated.run(job, &seen) else { continue };
             if finished.send(outcome).is_err() {
@@ -118,12 +131,13 @@ fn start(folder: &Path, name: &str, shape: AnyCore) -> Result<AnyCore, BoardErro
     let spawned = thread::Builder::new().name(format!("rtl-{name}")).spawn(body);
     let broken = || BoardError::Broken { file: file.clone() };
     spawned.map_err(|_| broken())?;
-    let identity = identity.recv().map_err(|_| broken())?;
+    let hello = hello.recv().map_err(|_| broken())?;
     Ok(Box::new(RtlCore {
-        identity,
+        hello,
         shape,
         input: Gather::default(),
         registers: Vec::new(),
+        tables: Vec::new(),
         running: false,
         generation,
         jobs,
@@ -135,7 +149,22 @@ fn start(folder: &Path, name: &str, shape: AnyCore) -> Result<AnyCore, BoardErro
 
 impl Core for RtlCore {
     fn identity(&self) -> Identity {
-        self.identity
+        self.hello.identity
+    }
+
+    fn constant(&self, at: u32) -> Option<u32> {
+        self.hello.constants.iter().find(|(place, _)| *place == at).map(|(_, value)| *value)
+    }
+
+    fn written(&mut self, at: u32, value: u32) {
+        if at == LUT && self.hello.identity.id == pre::ID.reset() {
+            self.tables.push((at, value));
+        }
+    }
+
+    fn power_up(&mut self) {
+        self.tables.clear();
+        self.shape.power_up();
     }
 
     fn param_mask(&self, at: u32) -> u32 {
@@ -162,7 +191,7 @@ impl Core for RtlCore {
             let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
             let job = Job {
                 generation,
-                registers: self.registers.clone(),
+                registers: self.tables.drain(..).chain(self.registers.iter().copied()).collect(),
                 input: self.input.bytes().to_vec(),
             };
             // A thread that has ended leaves a kernel that hangs: the firmware finds out.
@@ -223,9 +252,15 @@ impl<'a> Simulated<'a> {
         Self { kernel, source, sink, irq, jobs: 0 }
     }
 
-    fn identity(&mut self) -> Identity {
+    fn hello(&mut self, constants: &[u32]) -> Hello {
         let mut word = |at| self.kernel.read32(at);
-        Identity { id: word(ID), version: word(VERSION), caps: word(CAPS), map_hash: word(HASH) }
+        let identity = Identity {
+            id: word(ID),
+            version: word(VERSION),
+            caps: word(CAPS),
+            map_hash: word(HASH),
+        };
+        Hello { identity, constants: constants.iter().map(|at| (*at, word(*at))).collect() }
     }
 
     /// None if the board gave the job up meanwhile.

@@ -73,6 +73,7 @@ impl<C: Core> Kernel<C> {
     /// Back to the state after power-up; buffers are kept.
     pub fn power_up(&mut self) {
         self.params = ParamFile::default();
+        self.core.power_up();
         self.control = 0;
         self.clear();
     }
@@ -139,6 +140,7 @@ impl<C: Core> Kernel<C> {
                     return self.core.constant(at).is_some();
                 }
                 *self.params.get_mut(at) = value & mask;
+                self.core.written(at, value & mask);
             }
         }
         true

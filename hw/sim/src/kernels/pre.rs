@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::task::Poll;
 
 use tandem_model::pre::{
-    Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize, Tables,
+    Channels, Element, Frame, Kernel3, Layout, Lut, PixelFormat, PreParams, Rect, Resize, Tables,
     packets, preprocess,
 };
 use tandem_regs::pre as map;
@@ -20,6 +20,31 @@ pub struct PreCore {
     input: Gather,
     tensor: Vec<u8>,
     packets: Vec<Range<usize>>,
+    lookup: Lookup,
+}
+
+/// The tables of the sample lookup, as the LUT register filled them.
+struct Lookup(Box<[[u8; 4096]; 3]>);
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self(Box::new([[0; 4096]; 3]))
+    }
+}
+
+impl Lookup {
+    fn write(&mut self, value: u32) {
+        // There is no fourth table.
+        if let Some(table) = self.0.get_mut(map::LUT::COLOUR.read(value) as usize) {
+            let at = 2 * map::LUT::PAIR.read(value) as usize;
+            table[at] = map::LUT::EVEN.read(value) as u8;
+            table[at + 1] = map::LUT::ODD.read(value) as u8;
+        }
+    }
+
+    fn of(&self, bits: u32) -> Option<Lut> {
+        Lut::new(bits, |colour, sample| self.0[colour][usize::from(sample)]).ok()
+    }
 }
 
 fn rect(position: u32, size: u32) -> Rect {
@@ -90,16 +115,27 @@ impl Core for PreCore {
         match at {
             offset::FORMAT | offset::PAD => 0x00FF_FFFF,
             offset::OUTPUT => 0x07FF_FFFF,
+            offset::LUT => 0x37FF_FFFF,
             offset::FRAME_SIZE..=offset::K8 if at.is_multiple_of(4) => u32::MAX,
             _ => 0,
         }
     }
 
+    fn written(&mut self, at: u32, value: u32) {
+        if at == offset::LUT {
+            self.lookup.write(value);
+        }
+    }
+
+    fn power_up(&mut self) {
+        self.lookup = Lookup::default();
+    }
+
     fn configure(&mut self, params: &ParamFile) -> Result<(), Status> {
         let params = decode(params).ok_or(Status::Refused)?;
         params.validate().map_err(|_| Status::Refused)?;
-        // CAPS says that there are no tables.
-        if params.lut || params.flat {
+        // CAPS says that there is none.
+        if params.flat {
             return Err(Status::Refused);
         }
         let params = on_stream(params);
@@ -129,7 +165,9 @@ impl Core for PreCore {
     fn run(&mut self) -> Poll<Result<(), Status>> {
         let Some(params) = &self.params else { return Poll::Ready(Err(Status::Refused)) };
         let tensor = &mut self.tensor[..params.tensor_bytes()];
-        let made = preprocess(params, &Tables::NONE, self.input.bytes(), tensor);
+        let lut = if params.lut { self.lookup.of(params.frame.format.bits()) } else { None };
+        let tables = Tables { lut: lut.as_ref(), flat: None };
+        let made = preprocess(params, &tables, self.input.bytes(), tensor);
         Poll::Ready(made.map_err(|_| Status::Refused))
     }
 

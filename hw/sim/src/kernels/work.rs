@@ -68,6 +68,10 @@ pub trait Core {
     fn constant(&self, _at: u32) -> Option<u32> {
         None
     }
+    /// A parameter register was written: what follows it at once, job or not.
+    fn written(&mut self, _at: u32, _value: u32) {}
+    /// The logic was loaded: nothing that was written is there any more.
+    fn power_up(&mut self) {}
     /// Reads the parameters of the job that starts.
     ///
     /// # Errors
@@ -98,6 +102,15 @@ impl Core for AnyCore {
     }
     fn param_mask(&self, at: u32) -> u32 {
         (**self).param_mask(at)
+    }
+    fn constant(&self, at: u32) -> Option<u32> {
+        (**self).constant(at)
+    }
+    fn written(&mut self, at: u32, value: u32) {
+        (**self).written(at, value);
+    }
+    fn power_up(&mut self) {
+        (**self).power_up();
     }
     fn configure(&mut self, params: &ParamFile) -> Result<(), Status> {
         (**self).configure(params)
