@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 PRE, POST, NMS, GATE, SLICE = "tandem_pre", "tandem_post", "nms", "tandem_gate", "tandem_slice"
+WIDE = {"LANES": 16, "S_BYTES": 16, "M_BYTES": 16}
 # Bits of CAPS: NV12 or RGB, planar.
 NV12, RGB, ALL = 0x0102, 0x0101, 0x7F7F
 
@@ -31,7 +32,9 @@ BUILDS = [
       for ppc, wide in ((1, 4), (2, 8), (4, 8), (8, 16))),
     ("pre, 4 px, NV12 to u8 planar", PRE, {"PPC": 4, "S_BYTES": 8, "M_BYTES": 8, "MAX_SIDE": 4096, "FEATURES": NV12}),
     ("pre, 4 px, RGB to u8 planar", PRE, {"PPC": 4, "S_BYTES": 16, "M_BYTES": 8, "MAX_SIDE": 4096, "FEATURES": RGB}),
-    ("post, 16 lanes", POST, {"LANES": 16, "S_BYTES": 16, "M_BYTES": 16}),
+    ("post, 16 lanes, grids of 6400, no YOLOv8", POST, {**WIDE, "CELLS": 6400, "DFL_CELLS": 0}),
+    ("post, 16 lanes, everything", POST, WIDE),
+    ("post, 16 lanes, everything, in UltraRAM", POST, {**WIDE, "ULTRA": 1}),
     *((f"nms alone, {lanes} lanes", NMS, {"LANES": lanes}) for lanes in (8, 16, 32)),
     ("gate", GATE, {}),
     ("slice, 8 lanes, 64 KiB", SLICE, {"S_BYTES": 8, "M_BYTES": 8, "STORE_BYTES": 65536}),

@@ -1,5 +1,5 @@
 // A block design takes Verilog, not SystemVerilog, as a module: this one has the kernel's ports and nothing else.
-module tandem_post_bd #(parameter integer LANES = 16, parameter integer S_BYTES = 16, parameter integer M_BYTES = 16) (
+module tandem_post_bd #(parameter integer LANES = 16, parameter integer S_BYTES = 16, parameter integer M_BYTES = 16, parameter integer CELLS = 6400, parameter integer DFL_CELLS = 0, parameter integer ULTRA = 0) (
     (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
     (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axil:s_axis:m_axis, ASSOCIATED_RESET aresetn" *)
     input  wire        aclk,
@@ -37,7 +37,7 @@ module tandem_post_bd #(parameter integer LANES = 16, parameter integer S_BYTES 
     (* X_INTERFACE_PARAMETER = "SENSITIVITY LEVEL_HIGH" *)
     output wire        irq
 );
-    tandem_post #(.LANES(LANES), .S_BYTES(S_BYTES), .M_BYTES(M_BYTES)) kernel (
+    tandem_post #(.LANES(LANES), .S_BYTES(S_BYTES), .M_BYTES(M_BYTES), .CELLS(CELLS), .DFL_CELLS(DFL_CELLS), .ULTRA(ULTRA)) kernel (
         .aclk(aclk),
         .aresetn(aresetn),
         .irq(irq),
