@@ -163,7 +163,10 @@ module tandem_post
   logic [31:0] word;
   logic [2:0] word_bytes;
   number_t number;
+  // Nobody's where DFL_CELLS is 0.
+  // verilator lint_off UNUSEDSIGNAL
   dfl_step_t dfl_step;
+  // verilator lint_on UNUSEDSIGNAL
   place_t place;
   rule_t rule;
   post_unpack #(
