@@ -38,15 +38,15 @@ module pre_across #(
 
   logic [LW-1:0] last_lane;
   logic [13:0] past;  // first column behind the group
-  logic [13:0] end0, end1;
+  logic [24:0] end_at;
   logic inside0, inside1, emit, release_group;
 
   assign last_lane = LW'(i_count - 1'b1);
   assign past = base + 14'(i_count);
-  assign end0 = place[0][24:11] + 14'(place[0][10:0] != 11'd0);
-  assign end1 = place[1][24:11] + 14'(place[1][10:0] != 11'd0);
-  assign inside0 = place_valid[0] && end0 < past && !row_done;
-  assign inside1 = !place_valid[1] || end1 < past;
+  // The second tap is within the group, or has no weight.
+  assign end_at = {base + 14'(last_lane), 11'd0};
+  assign inside0 = place_valid[0] && place[0] <= end_at && !row_done;
+  assign inside1 = !place_valid[1] || place[1] <= end_at;
   assign emit = enable && i_valid && inside0;
   assign release_group = enable && i_valid &&
       (row_done || (place_valid[0] && (!inside0 || place_last || !inside1)));
