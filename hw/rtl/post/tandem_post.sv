@@ -29,8 +29,8 @@ module tandem_post
     // Largest grid, 65535 at most; largest grid of a `yolov8` head, 0 to leave that rule out.
     parameter int unsigned CELLS = 8400,
     parameter int unsigned DFL_CELLS = 6400,
-    // What is kept of the cells is in UltraRAM, else in block RAM.
-    parameter bit ULTRA = 0
+    // 1: what is kept of the cells is in UltraRAM; 0: in block RAM.
+    parameter int unsigned ULTRA = 0
 ) (
     input  logic                 aclk,
     input  logic                 aresetn,
@@ -163,7 +163,10 @@ module tandem_post
   logic [31:0] word;
   logic [2:0] word_bytes;
   number_t number;
+  // Nobody wants it in a build without `yolov8`.
+  // verilator lint_off UNUSEDSIGNAL
   dfl_step_t dfl_step;
+  // verilator lint_on UNUSEDSIGNAL
   place_t place;
   rule_t rule;
   post_unpack #(
