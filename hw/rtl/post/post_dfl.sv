@@ -11,7 +11,7 @@ module post_dfl
   import post_pkg::*;
 #(
     parameter int unsigned DFL_CELLS = 6400,
-    parameter bit ULTRA = 0
+    parameter int unsigned ULTRA = 0
 ) (
     input  logic                              aclk,
     input  logic                              clear,

@@ -3,8 +3,8 @@
 module post_ram #(
     parameter int unsigned WIDTH = 32,
     parameter int unsigned DEPTH = 1024,
-    // In UltraRAM, else in block RAM.
-    parameter bit ULTRA = 0,
+    // 1: in UltraRAM, 0: in block RAM.
+    parameter int unsigned ULTRA = 0,
     localparam int unsigned AT_BITS = $clog2(DEPTH)
 ) (
     input  logic               aclk,
@@ -17,7 +17,7 @@ module post_ram #(
   logic [WIDTH-1:0] read_first;
 
   // The two differ in the attribute only, which no parameter can be put into.
-  if (ULTRA) begin : gen_ultra
+  if (ULTRA != 0) begin : gen_ultra
     (* ram_style = "ultra" *)
     logic [WIDTH-1:0] words[DEPTH];
     always_ff @(posedge aclk) begin

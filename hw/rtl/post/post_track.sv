@@ -8,7 +8,7 @@ module post_track
   import post_pkg::*;
 #(
     parameter int unsigned CELLS = 8400,
-    parameter bit ULTRA = 0
+    parameter int unsigned ULTRA = 0
 ) (
     input  logic                       aclk,
     input  logic                       clear,

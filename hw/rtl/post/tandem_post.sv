@@ -29,7 +29,7 @@ module tandem_post
     // Largest grid, 65535 at most; largest grid of a `yolov8` head, 0 to leave that rule out.
     parameter int unsigned CELLS = 8400,
     parameter int unsigned DFL_CELLS = 6400,
-    // What is kept of the cells is in UltraRAM, else in block RAM.
+    // 1: what is kept of the cells is in UltraRAM; 0: in block RAM.
     parameter int unsigned ULTRA = 0
 ) (
     input  logic                 aclk,
@@ -163,7 +163,7 @@ module tandem_post
   logic [31:0] word;
   logic [2:0] word_bytes;
   number_t number;
-  // Nobody's where DFL_CELLS is 0.
+  // Nobody wants it in a build without `yolov8`.
   // verilator lint_off UNUSEDSIGNAL
   dfl_step_t dfl_step;
   // verilator lint_on UNUSEDSIGNAL
@@ -217,7 +217,7 @@ module tandem_post
   logic [TRACK_LATENCY:0] recent;
   post_track #(
       .CELLS(CELLS),
-      .ULTRA(ULTRA != 0)
+      .ULTRA(ULTRA)
   ) track (
       .aclk,
       .clear,
@@ -301,7 +301,7 @@ module tandem_post
     assign reach_take = entry_valid && entry.reach && reach_ready;
     post_dfl #(
         .DFL_CELLS(DFL_CELLS),
-        .ULTRA(ULTRA != 0)
+        .ULTRA(ULTRA)
     ) dfl (
         .aclk,
         .clear,
