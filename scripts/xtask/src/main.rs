@@ -6,6 +6,7 @@ mod cross;
 mod disassembly;
 mod exclusives;
 mod lint;
+mod mutants;
 mod rtl;
 mod shell;
 mod test;
@@ -75,6 +76,20 @@ enum Task {
     },
     /// Verilate the kernels that `agentctl --pl rtl` runs, into .tandem/rtl.
     RtlModels,
+    /// Change a kernel's SystemVerilog in small ways and see whether its bench notices. For a night.
+    RtlMutants {
+        /// A kernel of hw/sim/rtl/mutants.toml.
+        kernel: String,
+        /// How many mutants that build.
+        #[arg(long, default_value_t = 60)]
+        count: usize,
+        /// Which of all.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Write hw/rtl/mutants/KERNEL.md.
+        #[arg(long)]
+        write: bool,
+    },
     /// Build the R5F image, print its size against TCM, run one job on it in QEMU.
     Rpu {
         /// Build and report sizes only.
@@ -106,6 +121,9 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
         Task::RtlReport { check, output } => rtl::report(&runner, check, output.is_some()),
         Task::RtlModels => rtl::board_models(&runner),
+        Task::RtlMutants { kernel, count, seed, write } => {
+            mutants::run(&runner, &kernel, count, seed, write)
+        }
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
