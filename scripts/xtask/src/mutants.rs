@@ -175,15 +175,15 @@ fn changes(line: &str) -> Vec<(&'static str, String)> {
         }
     }
     // A choice is made the other way.
-    if let (Some(question), Some(colon)) = (code.find(" ? "), code.rfind(" : ")) {
-        if code.matches(" ? ").count() == 1 && colon > question {
-            let end = code.rfind([';', ',']).unwrap_or(code.len());
-            if end > colon {
-                let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
-                let rest = &code[end..];
-                let head = &code[..question];
-                found.push(("choice", format!("{head} ? {no} : {yes}{rest}")));
-            }
+    if let (Some(question), Some(colon)) = (code.find(" ? "), code.rfind(" : "))
+        && code.matches(" ? ").count() == 1
+        && colon > question
+    {
+        let end = code.rfind([';', ',']).unwrap_or(code.len());
+        if end > colon {
+            let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
+            let (head, rest) = (&code[..question], &code[end..]);
+            found.push(("choice", format!("{head} ? {no} : {yes}{rest}")));
         }
     }
     if code.contains("if (!aresetn") {
