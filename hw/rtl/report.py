@@ -12,11 +12,13 @@ registers (an adder counts as one), a gauge of changes and no frequency.
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -156,11 +158,12 @@ def main():
         if changed:
             print(f"hw/rtl/report.json is older than {', '.join(changed)}", file=sys.stderr)
         sys.exit(bool(changed))
+    builds = [build for build in BUILDS if args.only is None or args.only in build[0]]
     area = []
-    for name, top, parameters in BUILDS:
-        if args.only is None or args.only in name:
-            area.append(synthesise(name, top, parameters))
-            print(json.dumps(area[-1]), file=sys.stderr, flush=True)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for row in threads.map(lambda build: synthesise(*build), builds):
+            area.append(row)
+            print(json.dumps(row), file=sys.stderr, flush=True)
     if args.only is not None:
         return
     report = {"sources": now, "area": area, "clocks": {bench: clocks(bench, test) for bench, test in CLOCKS}}
