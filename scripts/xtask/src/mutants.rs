@@ -163,6 +163,11 @@ fn changes(line: &str) -> Vec<(&'static str, String)> {
             if class == "negation" && code[at + 1..].starts_with('=') {
                 continue;
             }
+            // The width of a cast: the value fits before and after.
+            let rest = code[at + from.len()..].trim_start_matches(|c: char| c.is_ascii_digit());
+            if class == "arithmetic" && rest.starts_with(")'(") {
+                continue;
+            }
             let class = if is_handshake(code) && class == "operator" { "handshake" } else { class };
             found.push((class, format!("{}{to}{}", &code[..at], &code[at + from.len()..])));
         }

@@ -6,7 +6,9 @@
 mod gate_bench;
 
 use gate_bench::{BINS, History, Setup};
-use tandem_rtl::{Bins, Rng};
+use tandem_regs::gate::{MAP_BYTES, offset};
+use tandem_rtl::{Bins, Kernel, Rng};
+use tandem_sim::gate::GateBlock;
 
 fn seeds() -> std::ops::Range<u64> {
     let text = std::env::var("TANDEM_RTL_SEEDS").unwrap_or_default();
@@ -28,5 +30,26 @@ fn gate_is_the_model_in_every_clock() {
     println!("{}", bins.report());
     if seeds().end - seeds().start >= 100 {
         assert!(bins.missed().is_empty(), "cases that no history met: {:?}", bins.missed());
+    }
+}
+
+/// What was there before a reset, or before any, is gone: every register reads as after power-up.
+#[test]
+fn a_reset_leaves_nothing() {
+    for seed in 0..4 {
+        let mut rng = Rng::new(seed);
+        let mut kernel = Kernel::load("gate", seed);
+        let fresh = GateBlock::new();
+        for _ in 0..2 {
+            kernel.reset();
+            for at in (0..MAP_BYTES).step_by(4) {
+                assert_eq!(kernel.try_read32(at).ok(), fresh.read32(at), "register {at:#x}");
+            }
+            assert_eq!((kernel.get("reject_pin"), kernel.get("line_ready_pin")), (1, 0));
+            for at in (offset::EPOCH..MAP_BYTES).step_by(4).filter(|at| *at != offset::CTRL) {
+                let _read_only_ones_refuse_nothing = kernel.try_write32(at, rng.next_u32());
+            }
+            kernel.write32(offset::CTRL, 1);
+        }
     }
 }

@@ -15,7 +15,7 @@ pub use plan::Setup;
 use plan::{Access, Plan};
 
 /// What the histories must meet.
-pub const BINS: [&str; 34] = [
+pub const BINS: [&str; 35] = [
     "trigger: captured",
     "trigger: into the last free place",
     "trigger: full, first untracked",
@@ -32,6 +32,7 @@ pub const BINS: [&str; 34] = [
     "due: rejected",
     "due: passed",
     "due: two and more at once",
+    "due: more than half of the places at once",
     "due: at once, some cancelled",
     "due: line high already",
     "cancel: Cancelled",
@@ -242,6 +243,8 @@ impl History {
         self.bins.hit_if(rejected > 0 && was_high, "due: line high already");
         self.bins.hit_if(rejected < passages.len(), "due: passed");
         self.bins.hit_if(passages.len() > 1, "due: two and more at once");
+        let crowd = passages.len() > DEPTH / 2;
+        self.bins.hit_if(crowd, "due: more than half of the places at once");
         let mixed = rejected > 0 && rejected < passages.len();
         self.bins.hit_if(mixed, "due: at once, some cancelled");
     }

@@ -17,6 +17,8 @@ pub struct Setup {
     /// Delays and pulses are in whole clocks, and change while parts are pending. Else they are any
     /// number of ns and set once.
     pub whole_clocks: bool,
+    /// The delay is long and then one clock, in turn: many parts are due at once.
+    pub crowded: bool,
     /// Longest delay, clocks.
     pub longest: u64,
     /// Clocks between parts, about.
@@ -35,8 +37,22 @@ impl Setup {
         // On whole clocks everything is a multiple of the period, the start too.
         let start = rng.pick(&[0, 1_000, u64::from(u32::MAX) - 20_000, 1 << 40, 1 << 63]);
         let start = if rng.chance(64) { u64::MAX - 6_100 * period } else { start };
+        if rng.chance(100) {
+            return Self {
+                low: false,
+                period,
+                start: 0,
+                whole_clocks: true,
+                crowded: true,
+                longest: 900,
+                gap: rng.range(25, 60),
+                busy: 60,
+                resets: 4,
+            };
+        }
         Self {
             low: rng.chance(256),
+            crowded: false,
             period,
             start: start / period * period,
             whole_clocks,
@@ -66,6 +82,8 @@ pub struct Plan {
     epoch: u32,
     beat: u32,
     part: bool,
+    /// The next delay of a crowded history is the long one.
+    long: bool,
     left: u64,
     /// Tag of the part that was the oldest in the clock before, if it is gone now.
     pub just_settled: Option<u32>,
@@ -82,6 +100,7 @@ impl Plan {
             epoch: 0,
             beat: 0,
             part: false,
+            long: true,
             left: 5,
             just_settled: None,
             oldest: None,
@@ -120,7 +139,11 @@ impl Plan {
     }
 
     fn configure(&mut self) {
-        let delay = self.time();
+        let mut delay = self.time();
+        if self.setup.crowded {
+            delay = if self.long { self.setup.longest } else { 1 } * self.setup.period;
+            self.long = !self.long;
+        }
         let pulse = self.time() / self.rng.pick(&[1, 4, 16]);
         let pulse = if self.setup.whole_clocks {
             pulse / self.setup.period * self.setup.period
