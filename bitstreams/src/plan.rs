@@ -134,6 +134,7 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
     set_variable("part", &device.part);
     set_variable("board_part", device.board_part.as_deref().unwrap_or(""));
     set_variable("clock_mhz", &device.clock_mhz.to_string());
+    set_variable("gate_clock_mhz", &device.gate_clock_mhz.to_string());
     set_variable("dma_length_bits", &device.dma_length_bits.to_string());
     let names: Vec<_> = set.kernels.iter().map(|kernel| kernel.map.name()).collect();
     set_variable("kernels", &names.join(" "));
@@ -164,7 +165,7 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
         let mut parameters: Vec<_> = parameters.collect();
         if kernel.map == Map::Gate {
             // The period in nanoseconds, Q32: the gate's time advances by it.
-            let step = (1000_u64 << 32) / u64::from(device.clock_mhz);
+            let step = (1000_u64 << 32) / u64::from(device.gate_clock_mhz);
             parameters.push(format!("STEP {step}"));
         }
         set_variable(&format!("{name}.parameters"), &parameters.join(" "));

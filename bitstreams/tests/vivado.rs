@@ -52,8 +52,10 @@ fn every_board_has_a_design_with_the_addresses_of_its_description() {
         has("set dma_pre CONFIG.c_m_axis_mm2s_tdata_width 64");
         has("net hpc0_cache/dout ps/saxigp0_awcache");
         if set == "detect" {
-            // 1000 / 300 ns, Q32.
-            has("set gate CONFIG.STEP 14316557653");
+            // 10 ns, Q32.
+            has("set gate CONFIG.STEP 42949672960");
+            has("net ps/pl_clk1 gate/aclk");
+            has("net ps/pl_clk1 sc_registers/aclk1");
         }
         let gate = design.contains("net gate/irq interrupts/In6");
         assert_eq!(gate, set == "detect", "{board}");

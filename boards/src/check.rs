@@ -61,6 +61,13 @@ impl Checker<'_> {
         let clock = device.clock_mhz;
         let rule = "must be 50 to 500 MHz";
         self.value("device.clock_mhz", clock, (50..=500).contains(&clock), rule)?;
+        let clock = device.gate_clock_mhz;
+        self.value(
+            "device.gate_clock_mhz",
+            clock,
+            (10..=500).contains(&clock),
+            "must be 10 to 500 MHz",
+        )?;
         let bits = device.dma_length_bits;
         let rule = "must be 8 to 26 bits (PG021)";
         self.value("device.dma_length_bits", bits, (8..=26).contains(&bits), rule)?;

@@ -130,6 +130,8 @@ pub struct Device {
     pub idcode: Option<u32>,
     /// Clock that the kernels are built for, MHz: an assumption until a routed design meets it.
     pub clock_mhz: u32,
+    /// Clock of the gate, MHz, likewise.
+    pub gate_clock_mhz: u32,
     /// Width of the AXI DMA's length field, bits. Its default, 14, silently cuts transfers at 16 KiB.
     pub dma_length_bits: u32,
 }

@@ -65,7 +65,9 @@ proc tandem_processing_system {masters} {
         CONFIG.PSU__USE__M_AXI_GP0 0 CONFIG.PSU__USE__M_AXI_GP1 0 \
         CONFIG.PSU__USE__M_AXI_GP2 1 CONFIG.PSU__MAXIGP2__DATA_WIDTH 32 \
         CONFIG.PSU__USE__IRQ0 1 CONFIG.PSU__FPGA_PL0_ENABLE 1 \
-        CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $tandem(clock_mhz)]
+        CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $tandem(clock_mhz) \
+        CONFIG.PSU__FPGA_PL1_ENABLE 1 \
+        CONFIG.PSU__CRL_APB__PL1_REF_CTRL__FREQMHZ $tandem(gate_clock_mhz)]
     foreach port [array names tandem_ports] {
         set number [lindex $tandem_ports($port) 0]
         set used [dict exists $masters $port]
@@ -76,6 +78,10 @@ proc tandem_processing_system {masters} {
     create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
     tandem_net ps/pl_clk0 reset/slowest_sync_clk ps/maxihpm0_lpd_aclk
     tandem_net ps/pl_resetn0 reset/ext_reset_in
+    # The gate adds and compares 64-bit times in one clock: it has a slower one.
+    create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset_gate
+    tandem_net ps/pl_clk1 reset_gate/slowest_sync_clk
+    tandem_net ps/pl_resetn0 reset_gate/ext_reset_in
 }
 
 # Connects the first pin to the others.
@@ -88,14 +94,14 @@ proc tandem_link {from to} {
 }
 
 # A kernel's cell with its parameters, clock and reset.
-proc tandem_kernel {kernel} {
+proc tandem_kernel {kernel {clock pl_clk0} {reset reset}} {
     global tandem
     create_bd_cell -type module -reference tandem_${kernel}_bd $kernel
     set settings {}
     foreach {name value} $tandem($kernel.parameters) { lappend settings CONFIG.$name $value }
     if {$settings ne ""} { set_property -dict $settings [get_bd_cells $kernel] }
-    tandem_net ps/pl_clk0 $kernel/aclk
-    tandem_net reset/peripheral_aresetn $kernel/aresetn
+    tandem_net ps/$clock $kernel/aclk
+    tandem_net $reset/peripheral_aresetn $kernel/aresetn
 }
 
 proc tandem_lane {lane} {
@@ -171,6 +177,10 @@ proc tandem_registers {} {
     }
     tandem_smartconnect sc_registers 1 [llength $slaves]
     tandem_link ps/M_AXI_HPM0_LPD sc_registers/S00_AXI
+    if {"gate" in $tandem(kernels)} {
+        set_property CONFIG.NUM_CLKS 2 [get_bd_cells sc_registers]
+        tandem_net ps/pl_clk1 sc_registers/aclk1
+    }
     set at 0
     foreach slave $slaves {
         lassign $slave cell pin segment range
@@ -207,7 +217,7 @@ proc tandem_interrupts_net {} {
 
 # The gate's pins leave the chip.
 proc tandem_gate {} {
-    tandem_kernel gate
+    tandem_kernel gate pl_clk1 reset_gate
     foreach {pin direction} {trigger I reject O line_ready O} {
         create_bd_port -dir $direction gate_$pin
         connect_bd_net [get_bd_ports gate_$pin] [get_bd_pins gate/$pin]

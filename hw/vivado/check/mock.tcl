@@ -12,7 +12,7 @@ array set cores {
     xilinx.com:ip:zynq_ultra_ps_e {
         master {M_AXI_HPM0_LPD}
         slave {S_AXI_HPC0_FPD S_AXI_HPC1_FPD S_AXI_HP0_FPD S_AXI_HP1_FPD S_AXI_HP2_FPD S_AXI_HP3_FPD}
-        out {pl_clk0 pl_resetn0}
+        out {pl_clk0 pl_clk1 pl_resetn0}
         in {maxihpm0_lpd_aclk pl_ps_irq0 saxihpc0_fpd_aclk saxihpc1_fpd_aclk saxihp0_fpd_aclk
             saxihp1_fpd_aclk saxihp2_fpd_aclk saxihp3_fpd_aclk
             saxigp0_awcache saxigp0_arcache saxigp0_awprot saxigp0_arprot

@@ -1,6 +1,6 @@
 // A block design takes Verilog, not SystemVerilog, as a module: this one has the kernel's ports and the
 // time that it lives by, nanoseconds since the logic was loaded. STEP is the clock's period, Q32.
-module tandem_gate_bd #(parameter [63:0] STEP = 64'd14316557653) (
+module tandem_gate_bd #(parameter [63:0] STEP = 64'd42949672960) (
     (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
     (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axil, ASSOCIATED_RESET aresetn" *)
     input  wire        aclk,
