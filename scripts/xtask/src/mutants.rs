@@ -180,16 +180,13 @@ fn changes(line: &str) -> Vec<(&'static str, String)> {
         }
     }
     // A choice is made the other way.
-    if let (Some(question), Some(colon)) = (code.find(" ? "), code.rfind(" : ")) {
-        if code.matches(" ? ").count() == 1 && colon > question {
-            let end = code.rfind([';', ',']).unwrap_or(code.len());
-            if end > colon {
-                let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
-                let rest = &code[end..];
-                let head = &code[..question];
-                found.push(("choice", format!("{head} ? {no} : {yes}{rest}")));
-            }
-        }
+    if let (Some(question), Some(colon)) = (code.find(" ? "), code.rfind(" : "))
+        && code.matches(" ? ").count() == 1
+        && colon > question
+    {
+        let end = code.rfind([';', ',']).filter(|end| *end > colon).unwrap_or(code.len());
+        let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
+        found.push(("choice", format!("{} ? {no} : {yes}{}", &code[..question], &code[end..])));
     }
     if code.contains("if (!aresetn") {
         found.push(("reset", code.replace("!aresetn", "1'b0")));
