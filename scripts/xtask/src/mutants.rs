@@ -184,12 +184,9 @@ fn changes(line: &str) -> Vec<(&'static str, String)> {
         && code.matches(" ? ").count() == 1
         && colon > question
     {
-        let end = code.rfind([';', ',']).unwrap_or(code.len());
-        if end > colon {
-            let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
-            let (head, rest) = (&code[..question], &code[end..]);
-            found.push(("choice", format!("{head} ? {no} : {yes}{rest}")));
-        }
+        let end = code.rfind([';', ',']).filter(|end| *end > colon).unwrap_or(code.len());
+        let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
+        found.push(("choice", format!("{} ? {no} : {yes}{}", &code[..question], &code[end..])));
     }
     if code.contains("if (!aresetn") {
         found.push(("reset", code.replace("!aresetn", "1'b0")));

@@ -24,6 +24,7 @@ fn main() -> Result<()> {
         out: std::path::absolute(folder).context("the folder")?,
         jobs,
         trace: false,
+        quick: false,
     };
     let models = table(&here.join("models.toml"))?;
     for name in &names {
