@@ -113,6 +113,9 @@ module prove_gate #(
   logic inside_ring;
   assign place = watched - dut.oldest_tag;
   assign slot = dut.head + place[SLOT-1:0];
+  // What passes the gate in this clock.
+  logic [DEPTH-1:0] settled;
+  assign settled = dut.fired ? dut.settle : '0;
   assign inside_ring = place < TAG'(dut.used) && !(place == '0 && dut.stage != WAITING);
 
   // Parts in the order of the ring that will be rejected; untracked parts due with one of them.
@@ -122,7 +125,7 @@ module prove_gate #(
     joined_untracked = 1'b0;
     for (int i = 0; i < DEPTH; i++) begin
       rotated[i] = dut.kept[dut.head+SLOT'(i)];
-      if (dut.settle[i] && dut.untracked[dut.head+SLOT'(i)]) joined_untracked = 1'b1;
+      if (settled[i] && dut.untracked[dut.head+SLOT'(i)]) joined_untracked = 1'b1;
     end
   end
 
@@ -134,21 +137,21 @@ module prove_gate #(
     was_armed  <= aresetn && dut.armed && dut.was_armed;
     // Nothing else may raise the line of an armed gate: a part that is not cancelled and due, parts
     // that have no tag, or a trigger while the line is held for those.
-    may_rise   <= |(dut.settle & rotated) || dut.holds || dut.stage == HOLDING || dut.unseen ||
-        |dut.settle && joined_untracked;
+    may_rise   <= |(settled & rotated) || dut.unseen ||
+        dut.fired && (dut.holds || dut.stage == HOLDING || joined_untracked);
   end
 
   always_comb begin
     if (started && aresetn) begin
       // Never missing: due and not cancelled, it goes now, and the line is high from the next clock
       // on for the pulse.
-      if (comes_due) assert (dut.settle[place[SLOT-1:0]]);
+      if (comes_due) assert (settled[place[SLOT-1:0]]);
       if (comes_due && !dropped) assert (now < dut.line_until_next);
       assert (must_until <= dut.line_until);
       if (earlier < must_until) assert (reject);
       // Never early, and nothing else than it was: what the scheduler settles is due in this clock
       // and was not before, and is rejected only if it was not cancelled.
-      if (inside_ring && dut.settle[place[SLOT-1:0]]) begin
+      if (inside_ring && settled[place[SLOT-1:0]]) begin
         assert (waits && due == now);
         assert (dut.kept[slot] == !dropped);
       end

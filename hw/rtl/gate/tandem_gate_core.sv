@@ -70,6 +70,15 @@ module tandem_gate_core #(
     return a > b ? a : b;
   endfunction
 
+  function automatic logic [SLOT:0] ones(input logic [DEPTH-1:0] places);
+    logic [DEPTH-1:0][SLOT:0] sums;
+    for (int i = 0; i < DEPTH; i++) sums[i] = (SLOT + 1)'(places[i]);
+    for (int n = DEPTH / 2; n > 0; n = n / 2) begin
+      for (int i = 0; i < n; i++) sums[i] = sums[2*i] + sums[2*i+1];
+    end
+    return sums[0];
+  endfunction
+
   // --- The ring. -------------------------------------------------------------------------------
   // Of a part: when it was triggered and is due. Of the untracked parts behind it: when the first
   // and the last of them is due; the line is held in between.
@@ -114,68 +123,73 @@ module tandem_gate_core #(
   end
   assign fired = used != '0 && event_at <= now;
 
-  // Places that this moment reaches, from the oldest on: each due with the one ahead of it.
-  // `settle` are those whose parts pass the gate now; the oldest one's may have before.
+  // Places that this moment reaches if it has come, from the oldest on: each due with the one
+  // ahead of it. `settle` are those whose parts pass the gate then; the oldest one's may have
+  // before.
+  logic [DEPTH-1:0] linked;
   logic [DEPTH-1:0] reach;
   logic [DEPTH-1:0] settle;
-  logic [ SLOT-1:0] far;
   logic [ SLOT-1:0] far_place;
+  logic [ SLOT-1:0] far;
   always_comb begin
-    reach = '0;
-    far_place = '0;
-    reach[0] = fired;
+    linked = '1;
     for (int i = 1; i < DEPTH; i++) begin
       automatic logic [SLOT-1:0] ahead = head + SLOT'(i - 1);
       automatic logic [SLOT-1:0] here = head + SLOT'(i);
       automatic logic over = !untracked[ahead] || first_joined[ahead] && last_joined[ahead];
       if (i == 1 && stage != WAITING) over = stage == HOLDING || last_joined[head];
-      reach[i] = reach[i-1] && joined[here] && over && (SLOT + 1)'(i) < used;
-      if (reach[i]) far_place = SLOT'(i);
+      linked[i] = joined[here] && over && (SLOT + 1)'(i) < used;
     end
+    // Ones up to the first 0, in as many steps as a place has bits.
+    reach = linked;
+    for (int step = 1; step < DEPTH; step = 2 * step) begin
+      reach = reach & (reach << step | DEPTH'((1 << step) - 1));
+    end
+    far_place = '0;
+    for (int i = 1; i < DEPTH; i++) begin
+      if (reach[i] && (i == DEPTH - 1 || !reach[(i+1)%DEPTH])) far_place = far_place | SLOT'(i);
+    end
+    far = head + far_place;
     settle = reach;
     if (stage != WAITING) settle[0] = 1'b0;
-    far = head + far_place;
   end
 
   // The farthest place is left when its part has passed and no untracked one is still to come.
   logic settling;
   logic holds;
-  stage_t next_stage;
   logic leaves;
+  stage_t next_stage;
   logic [SLOT:0] freed;
   always_comb begin
-    settling = |settle;
-    next_stage = stage;
-    leaves = 1'b0;
-    holds = 1'b0;
+    // The stage of an oldest part that waits is no other's: it settles itself.
+    settling = stage == WAITING || far_place != '0;
     if (settling) begin
       holds = untracked[far] && first_joined[far];
       leaves = !untracked[far] || holds && last_joined[far];
-      next_stage = leaves ? WAITING : holds ? HOLDING : PASSED;
-    end else if (fired) begin
+    end else begin
       holds = stage == PASSED;
       leaves = stage == HOLDING || last_joined[head];
-      next_stage = leaves ? WAITING : HOLDING;
     end
-    freed = !fired ? '0 : (SLOT + 1)'(far_place) + (SLOT + 1)'(leaves);
+    next_stage = leaves ? WAITING : holds ? HOLDING : PASSED;
+    freed = fired ? (SLOT + 1)'(far_place) + (SLOT + 1)'(leaves) : '0;
   end
 
   // A part that is rejected raises the line, and so do untracked ones: when the first of them is
   // due until the last has gone by, and then once more, for the pulse may have changed meanwhile.
   logic raises;
+  logic [DEPTH-1:0] rejects;
+  logic [DEPTH-1:0] goes;
   logic [SLOT:0] settled_count;
   logic [SLOT:0] kept_count;
   always_comb begin
-    raises = holds || fired && stage == HOLDING;
-    settled_count = settling ? (SLOT + 1)'(far_place) + (SLOT + 1)'(stage == WAITING) : '0;
-    kept_count = '0;
     for (int i = 0; i < DEPTH; i++) begin
       automatic logic [SLOT-1:0] here = head + SLOT'(i);
-      if (settle[i]) begin
-        kept_count = kept_count + (SLOT + 1)'(kept[here]);
-        if (kept[here] || untracked[here] && first_joined[here]) raises = 1'b1;
-      end
+      rejects[i] = settle[i] && kept[here];
+      goes[i] = settle[i] && untracked[here] && first_joined[here];
     end
+    raises = fired && (holds || stage == HOLDING || |rejects || |goes);
+    settled_count = (SLOT + 1)'(far_place) + (SLOT + 1)'(stage == WAITING);
+    kept_count = ones(rejects);
   end
 
   logic [TIME-1:0] raised_until;
@@ -191,7 +205,7 @@ module tandem_gate_core #(
   assign oldest_tag = count - TAG'(used) + 1'b1;
   assign cancel_place = cancel_tag - oldest_tag;
   assign cancel_slot = head + cancel_place[SLOT-1:0];
-  assign cancel_waits = cancel_place < TAG'(used) && !settle[cancel_place[SLOT-1:0]] &&
+  assign cancel_waits = cancel_place < TAG'(used) && !(fired && settle[cancel_place[SLOT-1:0]]) &&
       !(cancel_place == '0 && stage != WAITING);
   assign cancels = cancel && cancel_epoch_matches && cancel_tag - 1'b1 < count && cancel_waits;
 
@@ -253,7 +267,8 @@ module tandem_gate_core #(
       reject     <= 1'b1;
       line_ready <= 1'b0;
     end else begin
-      reject     <= !armed || now < line_until_next;
+      // The line is held for at least a delay where it is raised for parts without a tag.
+      reject     <= !armed || unseen || raises && now < raised_until || now < line_until;
       line_ready <= (unseen ? soon == '1 : sees) && used_next != (SLOT + 1)'(DEPTH);
     end
   end
@@ -303,8 +318,10 @@ module tandem_gate_core #(
       overrun     <= '0;
       unready     <= '0;
     end else begin
-      rejected <= rejected + COUNT'(kept_count);
-      passed   <= passed + COUNT'(settled_count) - COUNT'(kept_count);
+      if (fired) begin
+        rejected <= rejected + COUNT'(kept_count);
+        passed   <= passed + COUNT'(settled_count) - COUNT'(kept_count);
+      end
       if (overruns) overrun <= overrun + 1'b1;
       if (trigger && !sees) unready <= unready + 1'b1;
       if (cancel) begin

@@ -23,7 +23,7 @@ fn main() -> Result<()> {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-changed={}", rtl.display());
-    let builder = Builder { rtl, shim: here.join("shim.cpp"), out, jobs, trace };
+    let builder = Builder { rtl, shim: here.join("shim.cpp"), out, jobs, trace, quick: false };
     for model in table(&here.join("models.toml"))? {
         if only.is_empty() || only.split(',').any(|name| name == model.name) {
             builder.build(&model).with_context(|| format!("model {}", model.name))?;

@@ -6,6 +6,7 @@ mod cross;
 mod disassembly;
 mod exclusives;
 mod lint;
+mod mutants;
 mod rtl;
 mod shell;
 mod test;
@@ -64,6 +65,28 @@ enum Task {
         /// Only the proofs and benches whose name contains this.
         filter: Option<String>,
     },
+    /// Area and depth of the kernels by open synthesis, an estimate: hw/rtl/report.json.
+    RtlReport {
+        /// Only these, also where nothing changed.
+        kernels: Vec<String>,
+        /// `json` prints the file, else a table.
+        #[arg(short, long)]
+        output: Option<String>,
+    },
+    /// Change a kernel's SystemVerilog in small ways and see whether its bench notices. For a night.
+    RtlMutants {
+        /// A kernel of hw/sim/rtl/mutants.toml.
+        kernel: String,
+        /// How many mutants that build.
+        #[arg(long, default_value_t = 60)]
+        count: usize,
+        /// Which of all.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Write hw/rtl/mutants/KERNEL.md.
+        #[arg(long)]
+        write: bool,
+    },
     /// Build the R5F image, print its size against TCM, run one job on it in QEMU.
     Rpu {
         /// Build and report sizes only.
@@ -93,6 +116,12 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
+        Task::RtlReport { kernels, output } => {
+            rtl::print_report(&runner, &kernels, output.as_deref() == Some("json"))
+        }
+        Task::RtlMutants { kernel, count, seed, write } => {
+            mutants::run(&runner, &kernel, count, seed, write)
+        }
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),

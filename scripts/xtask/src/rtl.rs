@@ -38,12 +38,14 @@ fn tool(runner: &Runner, name: &str) -> PathBuf {
 }
 
 /// What `cargo xtask rtl` and `scripts/test` check without a bench, in the order of cost.
-pub const STEPS: [&str; 5] = ["format and style", "verilator -Wall", "slang", "clippy", "proofs"];
+pub const STEPS: [&str; 6] =
+    ["format and style", "report", "verilator -Wall", "slang", "clippy", "proofs"];
 
 /// Runs one of [`STEPS`].
 pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
     match name {
         "format and style" => style(runner),
+        "report" => report(runner, &["--check"]),
         "verilator -Wall" => verilator(runner),
         "slang" => slang(runner),
         "clippy" => {
@@ -53,6 +55,24 @@ pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
         "proofs" => proofs(runner, None),
         other => bail!("no step of the RTL is called {other}"),
     }
+}
+
+fn report(runner: &Runner, arguments: &[&str]) -> Result<()> {
+    shell::run(runner.python().arg("hw/rtl/report.py").args(arguments))
+}
+
+/// `cargo xtask rtl-report`: synthesis of what has changed, or of the named kernels; prints the
+/// table, or the file.
+pub fn print_report(runner: &Runner, kernels: &[String], json: bool) -> Result<()> {
+    ensure_tools(runner)?;
+    let names: Vec<&str> = kernels.iter().map(String::as_str).collect();
+    report(runner, &names)?;
+    let text = fs::read_to_string(runner.root.join("hw/rtl/report.json"))?;
+    if json {
+        print!("{text}");
+        return Ok(());
+    }
+    report(runner, &["--table"])
 }
 
 /// `cargo xtask rtl`: every step, then the benches; with a name only what has it in its own.

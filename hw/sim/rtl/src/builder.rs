@@ -68,6 +68,8 @@ pub struct Builder {
     pub jobs: usize,
     /// Write waveforms where the bench asks for them; slower.
     pub trace: bool,
+    /// Compile fast rather than run fast.
+    pub quick: bool,
 }
 
 const VERILATOR: [&str; 9] = [
@@ -81,9 +83,8 @@ const VERILATOR: [&str; 9] = [
     "-Wno-fatal",
     "-Wno-lint",
 ];
-const CXX: [&str; 8] = [
+const CXX: [&str; 7] = [
     "-std=c++17",
-    "-O2",
     "-fPIC",
     "-fvisibility=hidden",
     "-fno-gnu-unique",
@@ -118,7 +119,7 @@ impl Builder {
     /// Changes with every source that the model was made from, and with how it is made.
     fn stamp(&self, model: &Model, work: &Path) -> Option<String> {
         let mut hash = DefaultHasher::new();
-        (format!("{model:?}"), VERILATOR, CXX, self.trace).hash(&mut hash);
+        (format!("{model:?}"), VERILATOR, CXX, self.trace, self.quick).hash(&mut hash);
         fs::read(&self.shim).ok()?.hash(&mut hash);
         for file in sources(work)? {
             // Packages are named relative to the folder of the sources.
@@ -184,7 +185,8 @@ impl Builder {
         let define = format!("-DPORTS=\"{}\"", ports.display());
         let compile = |(source, object): &(PathBuf, PathBuf)| {
             let mut command = compiler();
-            command.args(CXX).args(["-DVL_USER_FINISH", &define, "-I"]).arg(&include);
+            command.args(CXX).arg(if self.quick { "-O0" } else { "-O2" });
+            command.args(["-DVL_USER_FINISH", &define, "-I"]).arg(&include);
             command.arg("-I").arg(include.join("vltstd")).arg("-I").arg(work);
             if self.trace {
                 command.args(["-DTANDEM_TRACE", "-DVM_TRACE=1"]);

@@ -1,0 +1,376 @@
+//! `cargo xtask rtl-mutants KERNEL`: does a kernel's bench notice a changed kernel?
+//!
+//! A mutant is the SystemVerilog with one small change: an operator, a constant, a reset, a
+//! handshake, a lost statement. All places are listed, a seeded choice of them is built, and the
+//! kernel's bench runs on each. A bench that still passes has not looked there: the survivor is
+//! explained in `hw/sim/rtl/mutants.toml`, or the bench gets better.
+
+use crate::shell::Runner;
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+const TABLE: &str = "hw/sim/rtl/mutants.toml";
+/// Share of mutants that a bench must notice or that must be explained, of 100.
+const KILLED: usize = 95;
+
+/// What is mutated and what must notice.
+struct Kernel {
+    /// Files under `hw/rtl`.
+    files: Vec<String>,
+    /// Models that are built anew.
+    models: Vec<String>,
+    /// Test of `tandem-rtl`.
+    bench: String,
+    /// Why a survivor does not count, by the mutant's text.
+    explained: BTreeMap<String, String>,
+}
+
+/// One change.
+#[derive(Clone)]
+struct Mutant {
+    file: String,
+    /// From 0.
+    line: usize,
+    class: &'static str,
+    from: String,
+    to: String,
+}
+
+impl Mutant {
+    /// What it is, without a line number, which moves.
+    fn text(&self) -> String {
+        let name = Path::new(&self.file).file_stem().unwrap_or_default().to_string_lossy();
+        format!("{name}: {} => {}", self.from.trim(), self.to.trim())
+    }
+}
+
+enum Outcome {
+    Killed,
+    Survived,
+    /// It does not build: not a mutant.
+    Invalid,
+}
+
+/// Runs `count` mutants of a kernel and prints the table; writes it with `write`.
+pub fn run(runner: &Runner, name: &str, count: usize, seed: u64, write: bool) -> Result<()> {
+    crate::rtl::ensure_tools(runner)?;
+    let kernel = read_table(runner, name)?;
+    let mut mutants = all_mutants(runner, &kernel)?;
+    let places = mutants.len();
+    shuffle(&mut mutants, seed);
+    runner.say(&format!("{places} places to change in {name}; seed {seed}"));
+    runner.cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "tandem-rtl",
+        "--example",
+        "build_model",
+    ])?;
+    ensure!(bench(runner, &kernel, None)?, "the bench fails on the kernel as it is");
+    let mut done: Vec<(Mutant, Outcome)> = Vec::new();
+    let valid = |done: &[(Mutant, Outcome)]| {
+        done.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Invalid)).count()
+    };
+    for mutant in mutants {
+        if valid(&done) == count {
+            break;
+        }
+        let start = Instant::now();
+        let outcome = try_mutant(runner, name, &kernel, &mutant)?;
+        let word = match outcome {
+            Outcome::Killed => "killed",
+            Outcome::Survived => "SURVIVED",
+            Outcome::Invalid => "does not build",
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        println!("    {word}: {} ({}, {seconds:.0} s)", mutant.text(), mutant.class);
+        done.push((mutant, outcome));
+    }
+    report(runner, name, &kernel, &done, seed, write)
+}
+
+fn read_table(runner: &Runner, name: &str) -> Result<Kernel> {
+    let table: toml::Table = fs::read_to_string(runner.root.join(TABLE)).context(TABLE)?.parse()?;
+    let kernel = table.get(name).with_context(|| format!("no [{name}] in {TABLE}"))?;
+    let list = |key: &str| -> Result<Vec<String>> {
+        let list = kernel.get(key).and_then(toml::Value::as_array);
+        let list = list.with_context(|| format!("[{name}] has no {key}"))?;
+        Ok(list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+    };
+    let explained = kernel.get("explained").and_then(toml::Value::as_table);
+    Ok(Kernel {
+        files: list("files")?,
+        models: list("models")?,
+        bench: kernel.get("bench").and_then(toml::Value::as_str).context("no bench")?.to_owned(),
+        explained: explained
+            .into_iter()
+            .flatten()
+            .filter_map(|(text, why)| Some((text.clone(), why.as_str()?.to_owned())))
+            .collect(),
+    })
+}
+
+fn all_mutants(runner: &Runner, kernel: &Kernel) -> Result<Vec<Mutant>> {
+    let mut found = Vec::new();
+    for file in &kernel.files {
+        let text = fs::read_to_string(runner.root.join("hw/rtl").join(file)).context("a kernel")?;
+        // Nothing before the ports' end: changed interfaces do not build.
+        let body = text.lines().position(|line| line == ");").unwrap_or(0);
+        for (at, line) in text.lines().enumerate().skip(body + 1) {
+            for (class, to) in changes(line) {
+                let (file, from) = (file.clone(), line.to_owned());
+                found.push(Mutant { file, line: at, class, from, to });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What a text becomes.
+const SWAPS: [(&str, &str, &str); 13] = [
+    ("operator", " && ", " || "),
+    ("operator", " || ", " && "),
+    ("comparison", " == ", " != "),
+    ("comparison", " != ", " == "),
+    ("comparison", " < ", " <= "),
+    ("comparison", " >= ", " > "),
+    ("comparison", " > ", " >= "),
+    ("arithmetic", " + ", " - "),
+    ("arithmetic", " - ", " + "),
+    ("constant", "1'b0", "1'b1"),
+    ("constant", "1'b1", "1'b0"),
+    ("constant", "'0;", "'1;"),
+    ("negation", "!", ""),
+];
+
+/// Every change of a line.
+fn changes(line: &str) -> Vec<(&'static str, String)> {
+    let code = line.split("//").next().unwrap_or_default();
+    let trimmed = code.trim();
+    let declaration = ["logic ", "localparam ", "input ", "output ", "import ", "for ", "$error"];
+    if trimmed.is_empty() || declaration.iter().any(|word| trimmed.starts_with(word)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (class, from, to) in SWAPS {
+        for (at, _) in code.match_indices(from) {
+            // `!=` is not a negation.
+            if class == "negation" && code[at + 1..].starts_with('=') {
+                continue;
+            }
+            let class = if is_handshake(code) && class == "operator" { "handshake" } else { class };
+            found.push((class, format!("{}{to}{}", &code[..at], &code[at + from.len()..])));
+        }
+    }
+    // A comparison by `<=`: the first one of a statement that assigns is not one.
+    let assigns = trimmed.ends_with(';') && !trimmed.starts_with("assign");
+    for (index, (at, _)) in code.match_indices(" <= ").enumerate() {
+        if index > 0 || !assigns {
+            found.push(("comparison", format!("{} < {}", &code[..at], &code[at + 4..])));
+        }
+    }
+    // A choice is made the other way.
+    if let (Some(question), Some(colon)) = (code.find(" ? "), code.rfind(" : ")) {
+        if code.matches(" ? ").count() == 1 && colon > question {
+            let end = code.rfind([';', ',']).unwrap_or(code.len());
+            if end > colon {
+                let (yes, no) = (&code[question + 3..colon], &code[colon + 3..end]);
+                let rest = &code[end..];
+                let head = &code[..question];
+                found.push(("choice", format!("{head} ? {no} : {yes}{rest}")));
+            }
+        }
+    }
+    if code.contains("if (!aresetn") {
+        found.push(("reset", code.replace("!aresetn", "1'b0")));
+    } else if let Some(at) = code.find("if (") {
+        found.push(("condition", format!("{}if (1'b1 || {}", &code[..at], &code[at + 4..])));
+        found.push(("condition", format!("{}if (1'b0 && {}", &code[..at], &code[at + 4..])));
+    }
+    // A statement is lost.
+    let whole = trimmed.ends_with(';') && (trimmed.contains(" = ") || trimmed.contains(" <= "));
+    let begins = trimmed.starts_with("assign") || trimmed.starts_with("automatic");
+    if whole && !begins && !trimmed.contains("if (") && !trimmed.starts_with("else") {
+        found.push(("statement", format!("{};", leading(code))));
+    }
+    found.retain(|(_, to)| to.trim() != trimmed);
+    found
+}
+
+fn leading(code: &str) -> &str {
+    &code[..code.len() - code.trim_start().len()]
+}
+
+fn is_handshake(code: &str) -> bool {
+    code.contains("valid") && code.contains("ready")
+}
+
+fn shuffle(mutants: &mut [Mutant], seed: u64) {
+    let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    for last in (1..mutants.len()).rev() {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        mutants.swap(last, ((state >> 33) % (last as u64 + 1)) as usize);
+    }
+}
+
+fn try_mutant(runner: &Runner, name: &str, kernel: &Kernel, mutant: &Mutant) -> Result<Outcome> {
+    let work = runner.root.join(".tandem/rtl/mutants").join(name);
+    let (rtl, out) = (work.join("rtl"), work.join("out"));
+    copy_sources(&runner.root.join("hw/rtl"), &rtl)?;
+    let file = rtl.join(&mutant.file);
+    let text = fs::read_to_string(&file)?;
+    let lines = text.lines().enumerate();
+    let changed: Vec<&str> =
+        lines.map(|(at, line)| if at == mutant.line { mutant.to.as_str() } else { line }).collect();
+    fs::write(&file, changed.join("\n") + "\n")?;
+    fs::create_dir_all(&out)?;
+    for model in &kernel.models {
+        let _ = fs::remove_file(out.join(format!("{model}.so")));
+    }
+    let mut build = runner.cargo_command();
+    build.args([
+        "run",
+        "--quiet",
+        "--release",
+        "-p",
+        "tandem-rtl",
+        "--example",
+        "build_model",
+        "--",
+    ]);
+    build.arg(&rtl).arg(&out).args(&kernel.models);
+    if !build.output().context("start build_model")?.status.success() {
+        return Ok(Outcome::Invalid);
+    }
+    Ok(if bench(runner, kernel, Some(&out))? { Outcome::Survived } else { Outcome::Killed })
+}
+
+/// Whether the bench passes. One that does not end in three minutes does not.
+fn bench(runner: &Runner, kernel: &Kernel, models: Option<&Path>) -> Result<bool> {
+    let mut command = runner.command("timeout");
+    command.arg("180").arg(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["test", "--quiet", "--release", "-p", "tandem-rtl", "--test", &kernel.bench]);
+    if let Some(models) = models {
+        command.env("TANDEM_RTL_MODELS", models);
+    }
+    Ok(command.output().context("start the bench")?.status.success())
+}
+
+fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(to);
+    for folder in fs::read_dir(from)? {
+        let folder = folder?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let target = to.join(folder.file_name().context("a folder without a name")?);
+        fs::create_dir_all(&target)?;
+        for file in fs::read_dir(&folder)? {
+            let file = file?.path();
+            if file.extension().is_some_and(|extension| extension == "sv") {
+                fs::copy(&file, target.join(file.file_name().context("a file without a name")?))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn report(
+    runner: &Runner,
+    name: &str,
+    kernel: &Kernel,
+    done: &[(Mutant, Outcome)],
+    seed: u64,
+    write: bool,
+) -> Result<()> {
+    let mut killed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let (mut survivors, mut unexplained) = (String::new(), Vec::new());
+    let mut list = String::new();
+    for (mutant, outcome) in done {
+        let text = mutant.text();
+        let fate = match outcome {
+            Outcome::Invalid => continue,
+            Outcome::Killed => "killed",
+            Outcome::Survived => "survived",
+        };
+        let entry = killed.entry(mutant.class).or_default();
+        entry.1 += 1;
+        entry.0 += usize::from(fate == "killed");
+        list += &format!("| {} | `{}` | {fate} |\n", mutant.class, text.replace('|', "\\|"));
+        if fate == "survived" {
+            let why = kernel.explained.get(&text).map_or("NOT EXPLAINED", String::as_str);
+            survivors += &format!("- `{text}`: {why}\n");
+            if why == "NOT EXPLAINED" {
+                unexplained.push(text);
+            }
+        }
+    }
+    let (hit, all) = killed.values().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    let mut page = format!(
+        "<!-- Written by `cargo xtask rtl-mutants {name} --write`. -->\n# Mutants of {name}\n\n\
+         {hit} of {all} killed (seed {seed}), the rest below with its reason.\n\n\
+         | Class | Killed | Of |\n| --- | --- | --- |\n"
+    );
+    for (class, (hit, all)) in &killed {
+        page += &format!("| {class} | {hit} | {all} |\n");
+    }
+    let survivors = if survivors.is_empty() { "None.\n".to_owned() } else { survivors };
+    page += &format!(
+        "\n## Survivors\n{survivors}\n## All\n| Class | Change | Outcome |\n| --- | --- | --- |\n{list}"
+    );
+    println!("{page}");
+    if write {
+        let file: PathBuf = runner.root.join("hw/rtl/mutants").join(format!("{name}.md"));
+        fs::create_dir_all(file.parent().context("no folder")?)?;
+        fs::write(&file, page)?;
+    }
+    let explained = all - hit - unexplained.len();
+    if (hit + explained) * 100 < all * KILLED {
+        bail!("{} survivors of {all} are not explained", unexplained.len());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes;
+
+    fn texts(line: &str) -> Vec<String> {
+        changes(line).into_iter().map(|(_, to)| to.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn an_assignment_is_not_a_comparison() {
+        let found = texts("    level <= base <= top ? a : b;");
+        assert!(found.contains(&"level <= base < top ? a : b;".to_owned()), "{found:?}");
+        assert!(found.contains(&"level <= base <= top ? b : a;".to_owned()), "{found:?}");
+        assert!(!found.iter().any(|text| text.starts_with("level < ")), "{found:?}");
+    }
+
+    #[test]
+    fn comments_and_declarations_stay() {
+        assert!(texts("  // a && b").is_empty());
+        assert!(texts("  logic a = 1'b0;").is_empty());
+    }
+
+    #[test]
+    fn conditions_resets_and_statements_are_changed() {
+        let found = texts("      if (take && !full) count <= count + 1'b1;");
+        for wanted in [
+            "if (take || !full) count <= count + 1'b1;",
+            "if (take && full) count <= count + 1'b1;",
+            "if (take && !full) count <= count - 1'b1;",
+            "if (1'b0 && take && !full) count <= count + 1'b1;",
+        ] {
+            assert!(found.contains(&wanted.to_owned()), "{wanted} is not among {found:?}");
+        }
+        assert!(texts("    if (!aresetn) begin").contains(&"if (1'b0) begin".to_owned()));
+        assert!(texts("      seen <= part;").contains(&";".to_owned()));
+    }
+}
