@@ -20,7 +20,7 @@ fn identity_is_the_maps() {
 }
 
 /// Every register of the map, with the bits that keep what is written.
-const WRITABLE: [(u32, u32); 28] = [
+const WRITABLE: [(u32, u32); 29] = [
     (offset::START, u32::MAX),
     (offset::ACK, u32::MAX),
     (offset::FORMAT, 0x00ff_ffff),
@@ -48,6 +48,7 @@ const WRITABLE: [(u32, u32); 28] = [
     (offset::K4_K5, u32::MAX),
     (offset::K6_K7, u32::MAX),
     (offset::K8, u32::MAX),
+    (offset::LUT, 0x37ff_ffff),
     (offset::CTRL, 1),
 ];
 
@@ -58,7 +59,7 @@ fn storage_is_the_maps() {
     for seed in 0..20 {
         let mut rng = Rng::new(seed);
         let mut kernel = block(seed);
-        let mut expected = [0_u32; 28];
+        let mut expected = [0_u32; WRITABLE.len()];
         for _ in 0..300 {
             // Mostly whole words.
             let low_bits = if rng.chance(64) { 3 } else { 0 };
@@ -84,7 +85,7 @@ fn storage_is_the_maps() {
                 expected[place] = value & WRITABLE[place].1;
             }
             assert_eq!(kernel.try_read32(at).is_ok(), known, "read of {at:#x}");
-            let ask = rng.below(28) as usize;
+            let ask = rng.below(WRITABLE.len() as u64) as usize;
             assert_eq!(kernel.read32(WRITABLE[ask].0), expected[ask], "{:#x}", WRITABLE[ask].0);
         }
     }
