@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use tandem_boards::{Board, Range};
+use tandem_boards::Board;
 
 use crate::error::BitstreamError;
 use crate::image::{Image, Order};
-use crate::manifest::{Manifest, Map};
+use crate::manifest::Manifest;
 use crate::sha256;
 
 /// An image that passed every check, in memory: what is loaded is what was checked.
@@ -77,11 +77,7 @@ fn against_board(file: &str, manifest: &Manifest, board: &Board) -> Result<(), B
             let what = format!("kernel {name} map_hash");
             return Err(differs(file, &what, found, "this build", wanted));
         }
-        let place: Range = match kernel.map {
-            Map::Pre => board.pl.pre,
-            Map::Post => board.pl.post,
-            Map::Gate => board.pl.gate,
-        };
+        let place = kernel.map.place(board);
         if kernel.base != place.base {
             let what = format!("kernel {name} base");
             return Err(differs(file, &what, hex(kernel.base), "the board", hex(place.base)));

@@ -11,6 +11,10 @@ mod manifest;
 mod plan;
 mod sysfs;
 
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
 pub use admit::{Admitted, admit};
 pub use error::{BitstreamError, ImageError, LoadError};
 pub use library::Library;
@@ -18,6 +22,24 @@ pub use load::{Identity, Loader, Manager, Station};
 pub use manifest::{Built, ImageFile, Input, Kernel, Manifest, Map, SCHEMA};
 pub use plan::{KernelSet, Pcie, Wanted, tcl};
 pub use sysfs::FpgaManager;
+
+/// Reads TOML from a file.
+fn load<T>(
+    path: &Path,
+    parse: impl FnOnce(&str, &str) -> Result<T, BitstreamError>,
+) -> Result<T, BitstreamError> {
+    let file = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text, &file),
+        Err(source) => Err(BitstreamError::Read { file, source }),
+    }
+}
+
+/// The fields of `text`; `file` is the name that errors show.
+fn fields<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, BitstreamError> {
+    toml::from_str(text)
+        .map_err(|source| BitstreamError::Parse { file: file.into(), source: Box::new(source) })
+}
 
 /// SHA-256 in lower-case hexadecimal digits, as manifests have it.
 #[must_use]

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use tandem_bitstreams::image::Image;
 use tandem_bitstreams::{
-    Built, ImageFile, Input, Kernel, KernelSet, Library, Manifest, Map, SCHEMA, admit, sha256, tcl,
+    Built, ImageFile, Input, Kernel, KernelSet, Library, Manifest, SCHEMA, admit, sha256, tcl,
 };
 use tandem_boards::Board;
 
@@ -152,11 +152,7 @@ fn pack(args: &Pack) -> anyhow::Result<PathBuf> {
     let kernel = |wanted: &tandem_bitstreams::Wanted| Kernel {
         map: wanted.map,
         map_hash: wanted.map.hash(),
-        base: match wanted.map {
-            Map::Pre => board.pl.pre.base,
-            Map::Post => board.pl.post.base,
-            Map::Gate => board.pl.gate.base,
-        },
+        base: wanted.map.place(&board).base,
         parameters: wanted.parameters.clone(),
     };
     let image =

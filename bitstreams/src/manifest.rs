@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tandem_boards::{Board, Range};
 use tandem_regs::{gate, post, pre};
 
 use crate::error::BitstreamError;
@@ -96,6 +97,16 @@ impl Map {
         }
     }
 
+    /// Where the board has it.
+    #[must_use]
+    pub fn place(self, board: &Board) -> Range {
+        match self {
+            Self::Pre => board.pl.pre,
+            Self::Post => board.pl.post,
+            Self::Gate => board.pl.gate,
+        }
+    }
+
     /// As in a manifest.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -138,10 +149,7 @@ impl Manifest {
     /// # Errors
     /// [`BitstreamError`] with the file, the field and what is wrong with it.
     pub fn load(path: &Path) -> Result<Self, BitstreamError> {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| BitstreamError::Read { file: file.clone(), source })?;
-        Self::parse(&text, &file)
+        crate::load(path, Self::parse)
     }
 
     /// Reads and checks `text`; `file` is the name that errors show.
@@ -149,10 +157,7 @@ impl Manifest {
     /// # Errors
     /// [`BitstreamError`] with the file, the field and what is wrong with it.
     pub fn parse(text: &str, file: &str) -> Result<Self, BitstreamError> {
-        let manifest: Self = toml::from_str(text).map_err(|source| BitstreamError::Parse {
-            file: file.into(),
-            source: Box::new(source),
-        })?;
+        let manifest: Self = crate::fields(text, file)?;
         manifest.check(file)?;
         Ok(manifest)
     }

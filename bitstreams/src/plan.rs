@@ -57,10 +57,7 @@ impl KernelSet {
     /// # Errors
     /// [`BitstreamError`] with the file, the field and what is wrong with it.
     pub fn load(path: &Path) -> Result<Self, BitstreamError> {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| BitstreamError::Read { file: file.clone(), source })?;
-        Self::parse(&text, &file)
+        crate::load(path, Self::parse)
     }
 
     /// Reads and checks `text`; `file` is the name that errors show.
@@ -68,10 +65,7 @@ impl KernelSet {
     /// # Errors
     /// As [`Self::load`].
     pub fn parse(text: &str, file: &str) -> Result<Self, BitstreamError> {
-        let set: Self = toml::from_str(text).map_err(|source| BitstreamError::Parse {
-            file: file.into(),
-            source: Box::new(source),
-        })?;
+        let set: Self = crate::fields(text, file)?;
         let bad = |field: &str, value: &str, rule| {
             let (file, field, value) = (file.into(), field.into(), value.into());
             Err(BitstreamError::Value { file, field, value, rule })
@@ -155,12 +149,12 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
     }
     for kernel in &set.kernels {
         let (name, pl) = (kernel.map.name(), &board.pl);
-        let (place, dma) = match kernel.map {
-            Map::Pre => (pl.pre, Some(pl.dma_pre)),
-            Map::Post => (pl.post, Some(pl.dma_post)),
-            Map::Gate => (pl.gate, None),
+        let dma = match kernel.map {
+            Map::Pre => Some(pl.dma_pre),
+            Map::Post => Some(pl.dma_post),
+            Map::Gate => None,
         };
-        set_variable(&format!("{name}.range"), &range(place));
+        set_variable(&format!("{name}.range"), &range(kernel.map.place(board)));
         let parameters = kernel.parameters.iter().map(|(name, value)| format!("{name} {value}"));
         let mut parameters: Vec<_> = parameters.collect();
         if kernel.map == Map::Gate {

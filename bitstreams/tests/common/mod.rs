@@ -67,15 +67,11 @@ pub fn bit(part: &str, data: &[u8]) -> Vec<u8> {
 
 /// A manifest for that image on the KV260.
 pub fn manifest(name: &str, image: &[u8], maps: &[Map]) -> Manifest {
-    let pl = board().pl;
+    let board = board();
     let kernel = |map: &Map| Kernel {
         map: *map,
         map_hash: map.hash(),
-        base: match map {
-            Map::Pre => pl.pre.base,
-            Map::Post => pl.post.base,
-            Map::Gate => pl.gate.base,
-        },
+        base: map.place(&board).base,
         parameters: [("PPC".to_owned(), 4)].into(),
     };
     Manifest {

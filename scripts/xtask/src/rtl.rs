@@ -187,29 +187,34 @@ fn verilator(runner: &Runner) -> Result<()> {
     }
     jobs.extend(models(runner)?.into_iter().filter(|(_, parameters)| !parameters.is_empty()));
     for (top, parameters) in jobs {
-        let mut lint = Command::new("verilator");
-        lint.current_dir(runner.root.join(RTL)).args(["--lint-only", "-Wall", "--top-module"]);
-        lint.arg(&top).args(parameters).args(&packages);
         let file = modules.iter().find(|file| module_of(file).is_ok_and(|name| name == top));
-        lint.arg(file.with_context(|| format!("no module {top} in {RTL}"))?);
-        for folder in fs::read_dir(runner.root.join(RTL))? {
-            lint.arg("-y").arg(folder?.file_name());
-        }
-        shell::run(&mut lint).with_context(|| format!("verilator -Wall on {top}"))?;
+        let file = file.with_context(|| format!("no module {top} in {RTL}"))?;
+        lint_top(runner, &top, &parameters, &packages, Path::new(file))?;
     }
     // The same kernels in the Verilog that block designs take.
     for file in fs::read_dir(runner.root.join(WRAP)).context(WRAP)? {
         let file = file?.path();
         let top = module_of(file.to_str().context("a name that is not UTF-8")?)?.to_owned();
-        let mut lint = Command::new("verilator");
-        lint.current_dir(runner.root.join(RTL)).args(["--lint-only", "-Wall", "--top-module"]);
-        lint.arg(&top).args(&packages).arg(&file);
-        for folder in fs::read_dir(runner.root.join(RTL))? {
-            lint.arg("-y").arg(folder?.file_name());
-        }
-        shell::run(&mut lint).with_context(|| format!("verilator -Wall on {top}"))?;
+        lint_top(runner, &top, &[], &packages, &file)?;
     }
     Ok(())
+}
+
+/// One module with all below it; `file` has it.
+fn lint_top(
+    runner: &Runner,
+    top: &str,
+    parameters: &[String],
+    packages: &[String],
+    file: &Path,
+) -> Result<()> {
+    let mut lint = Command::new("verilator");
+    lint.current_dir(runner.root.join(RTL)).args(["--lint-only", "-Wall", "--top-module", top]);
+    lint.args(parameters).args(packages).arg(file);
+    for folder in fs::read_dir(runner.root.join(RTL))? {
+        lint.arg("-y").arg(folder?.file_name());
+    }
+    shell::run(&mut lint).with_context(|| format!("verilator -Wall on {top}"))
 }
 
 /// Top module and `-GNAME=VALUE` of every simulated model.

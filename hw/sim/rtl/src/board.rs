@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::task::Poll;
 use std::thread;
 
+use tandem_regs::kernel::{KERNEL_CTRL, offset};
 use tandem_regs::pre;
 use tandem_sim::Kernels;
 use tandem_sim::kernels::{
@@ -24,16 +25,6 @@ use crate::{Kernel, Packet, Stall};
 /// Models that the kernels are, in `models.toml`.
 pub const MODELS: [&str; 2] = ["board_pre", "board_post"];
 
-const ID: u32 = 0x00;
-const VERSION: u32 = 0x04;
-const CAPS: u32 = 0x08;
-const HASH: u32 = 0x0c;
-const START: u32 = 0x10;
-const ACK: u32 = 0x18;
-const STATUS: u32 = 0x1c;
-const CTRL: u32 = 0x20;
-const LUT: u32 = pre::offset::LUT;
-const IRQ_EN: u32 = 1;
 /// Bytes of a kernel's register file.
 const MAP_BYTES: u32 = 0x100;
 
@@ -157,7 +148,7 @@ impl Core for RtlCore {
     }
 
     fn written(&mut self, at: u32, value: u32) {
-        if at == LUT && self.hello.identity.id == pre::ID.reset() {
+        if at == pre::offset::LUT && self.hello.identity.id == pre::ID.reset() {
             self.tables.push((at, value));
         }
     }
@@ -255,10 +246,10 @@ impl<'a> Simulated<'a> {
     fn hello(&mut self, constants: &[u32]) -> Hello {
         let mut word = |at| self.kernel.read32(at);
         let identity = Identity {
-            id: word(ID),
-            version: word(VERSION),
-            caps: word(CAPS),
-            map_hash: word(HASH),
+            id: word(offset::ID),
+            version: word(offset::VERSION),
+            caps: word(offset::CAPS),
+            map_hash: word(offset::HASH),
         };
         Hello { identity, constants: constants.iter().map(|at| (*at, word(*at))).collect() }
     }
@@ -268,10 +259,10 @@ impl<'a> Simulated<'a> {
         for (at, value) in &job.registers {
             self.kernel.write32(*at, *value);
         }
-        self.kernel.write32(CTRL, IRQ_EN);
+        self.kernel.write32(offset::CTRL, KERNEL_CTRL::IRQ_EN::SET.value);
         self.jobs = self.jobs.wrapping_add(1);
         self.kernel.push(self.source, &job.input);
-        self.kernel.write32(START, self.jobs);
+        self.kernel.write32(offset::START, self.jobs);
         while self.kernel.get_port(self.irq) == 0 {
             self.kernel.clock();
             if generation.load(Ordering::Relaxed) != job.generation {
@@ -281,8 +272,8 @@ impl<'a> Simulated<'a> {
                 return None;
             }
         }
-        let status = self.kernel.read32(STATUS);
-        self.kernel.write32(ACK, self.jobs);
+        let status = self.kernel.read32(offset::STATUS);
+        self.kernel.write32(offset::ACK, self.jobs);
         let packets = self.kernel.take(self.sink);
         Some(Outcome { generation: job.generation, status, packets })
     }
