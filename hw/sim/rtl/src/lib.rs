@@ -7,6 +7,7 @@
 mod axil;
 mod bins;
 pub mod board;
+mod cases;
 mod kernel;
 mod model;
 mod rng;
@@ -15,6 +16,7 @@ mod stream;
 
 pub use axil::BusError;
 pub use bins::Bins;
+pub use cases::{cases, first};
 pub use kernel::{Kernel, SinkId, SourceId};
 pub use model::{Model, Port};
 pub use rng::Rng;

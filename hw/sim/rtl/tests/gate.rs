@@ -1,25 +1,20 @@
 //! The gate against `tandem_sim`'s, which is `tandem_model::gate` behind its registers: random
 //! histories of triggers, cancels, settings, resets and epochs, compared in every clock.
 //!
-//! `TANDEM_RTL_SEEDS=FROM..TO` runs other seeds, many of them for a night.
+//! `TANDEM_RTL_CASES` is the number of histories, `TANDEM_RTL_FIRST` the first one's seed.
 
 mod gate_bench;
 
 use gate_bench::{BINS, History, Setup};
 use tandem_regs::gate::{MAP_BYTES, offset};
-use tandem_rtl::{Bins, Kernel, Rng};
+use tandem_rtl::{Bins, Kernel, Rng, cases, first};
 use tandem_sim::gate::GateBlock;
-
-fn seeds() -> std::ops::Range<u64> {
-    let text = std::env::var("TANDEM_RTL_SEEDS").unwrap_or_default();
-    let range = text.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
-    range.unwrap_or(0..120)
-}
 
 #[test]
 fn gate_is_the_model_in_every_clock() {
     let mut bins = Bins::new(&BINS);
-    for seed in seeds() {
+    let cases = cases(120);
+    for seed in first()..first() + cases {
         let setup = Setup::random(&mut Rng::new(seed));
         let mut history = History::new(seed, setup);
         for _ in 0..6_000 {
@@ -27,9 +22,9 @@ fn gate_is_the_model_in_every_clock() {
         }
         bins.add(history.bins());
     }
-    println!("{}", bins.report());
-    if seeds().end - seeds().start >= 100 {
-        assert!(bins.missed().is_empty(), "cases that no history met: {:?}", bins.missed());
+    // Fewer histories do not meet everything.
+    if cases >= 100 {
+        bins.finish(&[]);
     }
 }
 

@@ -1,16 +1,16 @@
 //! `tandem_pre` against the model: random jobs, sizes and stalls, refusals, wrong lengths, resets.
 //!
-//! `TANDEM_RTL_CASES` is the number of jobs of each build, `TANDEM_RTL_SEED` the first seed;
+//! `TANDEM_RTL_CASES` is the number of jobs of each build, `TANDEM_RTL_FIRST` the first seed;
 //! `TANDEM_RTL_FRAMES=1` measures the frames that no goal is set for, too.
 
 mod pre_bench;
 
 use pre_bench::cases::{Fate, bytes, params, spoil};
-use pre_bench::cover::Cover;
+use pre_bench::cover::note;
 use pre_bench::{Bench, Build, OK, REFUSED, SHORT, streamed, wanted};
 use tandem_model::pre::{Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize};
 use tandem_regs::pre::offset;
-use tandem_rtl::{Rng, Stall};
+use tandem_rtl::{Bins, Rng, Stall, cases, first};
 
 const BUILDS: [Build; 5] = [
     Build { name: "pre_ppc1", ppc: 1, s_bytes: 2, m_bytes: 4, max_side: 8192, band_pixels: 8192 },
@@ -27,10 +27,6 @@ const BUILDS: [Build; 5] = [
     // Planar bytes of NV12 and nothing else, short rows.
     Build { name: "pre_nv12", ppc: 4, s_bytes: 8, m_bytes: 8, max_side: 256, band_pixels: 2048 },
 ];
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
-}
 
 /// Formats that CAPS says are built in.
 fn formats(caps: u32) -> Vec<PixelFormat> {
@@ -75,7 +71,7 @@ fn patience(p: &PreParams) -> u64 {
 }
 
 /// One job; false after a reset.
-fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
+fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Bins, context: &str) {
     let formats = formats(bench.caps);
     let mut p = params(rng, &formats, bench.caps);
     let mut fate = fate(rng, &mut p);
@@ -91,7 +87,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     if !takes {
         let status = bench.finish(number, 2000);
         assert_eq!(status, REFUSED, "{context}: {p:?} {fate:?}");
-        cover.job(&bench.build, &p, fate, status);
+        note(cover, &bench.build, &p, fate, status);
         return;
     }
     let small = pre_bench::on_stream(&p);
@@ -118,7 +114,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     if rng.chance(300) {
         let next = params(rng, &formats, bench.caps);
         bench.write(&next);
-        cover.bin("parameters written while a job runs", true);
+        cover.note("parameters written while a job runs", true);
     }
     if let Fate::Reset(clocks) = fate {
         let irq = bench.kernel.port("irq");
@@ -126,7 +122,7 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
         while bench.kernel.get_port(irq) == 0 && bench.kernel.clocks() - from < clocks {
             bench.kernel.clock();
         }
-        cover.bin("reset in the middle", bench.kernel.get_port(irq) == 0);
+        cover.note("reset in the middle", bench.kernel.get_port(irq) == 0);
         bench.reset();
         return;
     }
@@ -141,8 +137,8 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
     if status == OK {
         assert_eq!(got.len(), wanted.len(), "{context}: packets {p:?}");
     } else {
-        cover.bin("wrong length: packets were out", !got.is_empty());
-        cover.bin("wrong length: no packet was out", got.is_empty());
+        cover.note("wrong length: packets were out", !got.is_empty());
+        cover.note("wrong length: no packet was out", got.is_empty());
     }
     for (number, (got_one, wanted)) in got.iter().zip(&wanted).enumerate() {
         assert_eq!(got_one.len(), wanted.len(), "{context}: packet {number} {p:?} {fate:?}");
@@ -156,11 +152,11 @@ fn job(bench: &mut Bench, rng: &mut Rng, cover: &mut Cover, context: &str) {
             );
         }
     }
-    cover.job(&bench.build, &p, fate, status);
+    note(cover, &bench.build, &p, fate, status);
 }
 
-fn random_jobs(build: Build, cases: u64) -> Cover {
-    let (mut cover, first) = (Cover::default(), number("TANDEM_RTL_SEED", 0));
+fn random_jobs(build: Build, cases: u64) -> Bins {
+    let (mut cover, first) = (Bins::default(), first());
     let mut done = 0;
     for seed in first.. {
         if done >= cases {
@@ -179,13 +175,14 @@ fn random_jobs(build: Build, cases: u64) -> Cover {
 
 #[test]
 fn random_jobs_equal_the_model() {
-    let cases = number("TANDEM_RTL_CASES", 200);
-    let mut all = Cover::default();
+    let cases = cases(200);
+    let mut all = Bins::new(&["parameters written while a job runs"]);
     for build in BUILDS {
-        all.merge(&random_jobs(build, cases));
+        all.add(&random_jobs(build, cases));
     }
-    let empty = all.print("jobs of tandem_pre");
-    assert!(cases < 200 || empty.is_empty(), "nothing came by {empty:?}");
+    if cases >= 200 {
+        all.finish(&[]);
+    }
 }
 
 /// Clocks from START to the interrupt for a whole frame, nobody stalling, and the limit: the input's
@@ -291,7 +288,7 @@ fn frames_come_at_the_speed_of_their_input() {
         ] {
             // What was set as the goal: NV12, bilinear, up to four pixels a clock.
             let goal = format == PixelFormat::Nv12 && resize == Resize::Bilinear && build.ppc <= 4;
-            if !goal && number("TANDEM_RTL_FRAMES", 0) == 0 {
+            if !goal && std::env::var_os("TANDEM_RTL_FRAMES").is_none() {
                 continue;
             }
             let frame = Frame::packed(format, width, height);

@@ -1,12 +1,10 @@
 //! `tandem_slice` against the model: random layers, sizes and stalls, refusals, wrong lengths, resets.
 //!
-//! `TANDEM_RTL_CASES` is the number of jobs of each build, `TANDEM_RTL_SEED` the first seed.
-
-use std::collections::BTreeMap;
+//! `TANDEM_RTL_CASES` is the number of jobs of each build, `TANDEM_RTL_FIRST` the first seed.
 
 use tandem_model::slice::{Layer, MAX_BIAS, Op, Requant, SliceError, run};
 use tandem_regs::slice::offset;
-use tandem_rtl::{Kernel, Rng, SinkId, SourceId, Stall};
+use tandem_rtl::{Bins, Kernel, Rng, SinkId, SourceId, Stall, cases, first};
 
 const BUILDS: [(&str, usize); 2] = [("slice_8", 16 << 10), ("slice_16", 64 << 10)];
 const OPS: [Op; 5] = [Op::Dense, Op::Pointwise, Op::Depthwise, Op::MaxPool, Op::MeanPool];
@@ -16,10 +14,6 @@ const REFUSED_PARAMS: u32 = 1;
 const REFUSED_BLOCK: u32 = 2;
 const SHORT_INPUT: u32 = 3;
 const TOO_LARGE: u32 = 4;
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect(name))
-}
 
 struct Bench {
     kernel: Kernel,
@@ -158,58 +152,53 @@ fn spoil(rng: &mut Rng, layer: &mut Layer) {
     assert!(layer.validate().is_err(), "{layer:?}");
 }
 
-#[derive(Default)]
-struct Cover(BTreeMap<String, u64>);
+/// Cases beside those of the layers.
+const FATES: [&str; 7] = [
+    "refused",
+    "too large",
+    "parameters written while a job runs",
+    "a bad record",
+    "packet short",
+    "packet long",
+    "held in reset on the way",
+];
 
-impl Cover {
-    fn bin(&mut self, name: impl Into<String>, seen: bool) {
-        *self.0.entry(name.into()).or_default() += u64::from(seen);
-    }
-
-    fn layer(&mut self, lanes: u16, layer: &Layer, output: &[u8]) {
-        for op in OPS {
-            let here = layer.op == op;
-            self.bin(format!("{op:?}"), here);
-            self.bin(
-                format!("{op:?}, channels no multiple of the lanes"),
-                here && !layer.channels.is_multiple_of(lanes),
-            );
-            self.bin(
-                format!("{op:?}, channels a multiple of the lanes"),
-                here && layer.channels.is_multiple_of(lanes),
-            );
-            self.bin(
-                format!("{op:?}, one place"),
-                here && (layer.width / 2, layer.height / 2) <= (1, 1),
-            );
-        }
-        for op in [Op::Pointwise, Op::Depthwise] {
-            let here = layer.op == op && layer.stride == 2;
-            self.bin(format!("{op:?}, stride 2, odd side"), here && !layer.width.is_multiple_of(2));
-            self.bin(format!("{op:?}, stride 2, even side"), here && layer.width.is_multiple_of(2));
-        }
-        let has = |byte: i8| output.contains(&byte.cast_unsigned());
-        self.bin("clamped below", has(layer.low));
-        self.bin("clamped above", has(layer.high));
-        self.bin(
-            "neither",
-            output.iter().any(|b| (layer.low + 1..layer.high).contains(&b.cast_signed())),
+/// What a layer that was computed is a case of.
+fn note(bins: &mut Bins, lanes: u16, layer: &Layer, output: &[u8]) {
+    for op in OPS {
+        let here = layer.op == op;
+        bins.note(format!("{op:?}"), here);
+        bins.note(
+            format!("{op:?}, channels no multiple of the lanes"),
+            here && !layer.channels.is_multiple_of(lanes),
+        );
+        bins.note(
+            format!("{op:?}, channels a multiple of the lanes"),
+            here && layer.channels.is_multiple_of(lanes),
+        );
+        bins.note(
+            format!("{op:?}, one place"),
+            here && (layer.width / 2, layer.height / 2) <= (1, 1),
         );
     }
-
-    fn check(&self) {
-        for (name, count) in &self.0 {
-            println!("{count:6}  {name}");
-        }
-        let missing: Vec<_> = self.0.iter().filter(|(_, count)| **count == 0).collect();
-        assert!(missing.is_empty(), "never seen: {missing:?}");
+    for op in [Op::Pointwise, Op::Depthwise] {
+        let here = layer.op == op && layer.stride == 2;
+        bins.note(format!("{op:?}, stride 2, odd side"), here && !layer.width.is_multiple_of(2));
+        bins.note(format!("{op:?}, stride 2, even side"), here && layer.width.is_multiple_of(2));
     }
+    let has = |byte: i8| output.contains(&byte.cast_unsigned());
+    bins.note("clamped below", has(layer.low));
+    bins.note("clamped above", has(layer.high));
+    bins.note(
+        "neither",
+        output.iter().any(|b| (layer.low + 1..layer.high).contains(&b.cast_signed())),
+    );
 }
 
 fn job(
     bench: &mut Bench,
     rng: &mut Rng,
-    cover: &mut Cover,
+    cover: &mut Bins,
     store: usize,
     lanes: u16,
     context: &str,
@@ -228,15 +217,15 @@ fn job(
     if refused || large {
         let status = bench.finish(2000);
         assert_eq!(status, if refused { REFUSED_PARAMS } else { TOO_LARGE }, "{context} {layer:?}");
-        cover.bin("refused", refused);
-        cover.bin("too large", large);
+        cover.hit_if(refused, "refused");
+        cover.hit_if(large, "too large");
         assert_eq!(bench.kernel.packets(bench.sink).len(), 0);
         return;
     }
     let mut bytes = packet(rng, &layer);
     // What the job computes with may be overwritten once it runs.
     let ahead = rng.chance(300);
-    cover.bin("parameters written while a job runs", ahead);
+    cover.hit_if(ahead, "parameters written while a job runs");
     if ahead {
         bench.write(&self::layer(rng));
     }
@@ -250,7 +239,7 @@ fn job(
             assert!(wanted(&layer, &bytes).is_err(), "{byte}");
             bench.kernel.push(bench.source, &bytes);
             assert_eq!(bench.finish(limit), REFUSED_BLOCK, "{context} {layer:?}");
-            cover.bin("a bad record", true);
+            cover.hit("a bad record");
         }
         1 => {
             let short = rng.chance(700);
@@ -263,8 +252,8 @@ fn job(
             bytes.resize(length + more, 0x55);
             bench.kernel.push(bench.source, &bytes);
             assert_eq!(bench.finish(limit + 60 * 70_000), SHORT_INPUT, "{context} {layer:?}");
-            cover.bin("packet short", short);
-            cover.bin("packet long", !short);
+            cover.hit_if(short, "packet short");
+            cover.hit_if(!short, "packet long");
         }
         2 => {
             bench.kernel.push(bench.source, &bytes);
@@ -278,7 +267,7 @@ fn job(
             bench.kernel.write32(offset::CTRL, 0);
             bench.kernel.take(bench.sink);
             bench.jobs = 0;
-            cover.bin("held in reset on the way", true);
+            cover.hit("held in reset on the way");
             return;
         }
         _ => {
@@ -288,7 +277,7 @@ fn job(
             let made = bench.kernel.take(bench.sink);
             assert_eq!((status, made.len()), (OK, 1), "{context} {layer:?}");
             assert!(made[0] == output, "{context} {layer:?}\n{:?}\n{output:?}", made[0]);
-            cover.layer(lanes, &layer, &output);
+            note(cover, lanes, &layer, &output);
             return;
         }
     }
@@ -297,10 +286,10 @@ fn job(
 
 #[test]
 fn random_layers_equal_the_model() {
-    let (cases, first) = (number("TANDEM_RTL_CASES", 1000), number("TANDEM_RTL_SEED", 0));
+    let cases = cases(1000);
     for (name, store) in BUILDS {
-        let mut cover = Cover::default();
-        for seed in first..first + cases.div_ceil(25) {
+        let mut cover = Bins::new(&FATES);
+        for seed in first()..first() + cases.div_ceil(25) {
             let mut rng = Rng::new(seed);
             let mut bench = Bench::new(name, seed);
             let caps = bench.kernel.read32(offset::CAPS);
@@ -320,9 +309,8 @@ fn random_layers_equal_the_model() {
         }
         println!("{name}, {cases} jobs");
         if cases >= 1000 {
-            // Only the smaller store is ever too small.
-            cover.bin("too large", name == "slice_16");
-            cover.check();
+            // The larger store is hardly ever too small.
+            cover.finish(if name == "slice_16" { &["too large"] } else { &[] });
         }
     }
 }
