@@ -22,8 +22,8 @@ struct Kernel {
     files: Vec<String>,
     /// Models that are built anew.
     models: Vec<String>,
-    /// Test of `tandem-rtl`.
-    bench: String,
+    /// Tests of `tandem-rtl`.
+    benches: Vec<String>,
     /// Why a survivor does not count, by the mutant's text.
     explained: BTreeMap<String, String>,
 }
@@ -106,7 +106,7 @@ fn read_table(runner: &Runner, name: &str) -> Result<Kernel> {
     Ok(Kernel {
         files: list("files")?,
         models: list("models")?,
-        bench: kernel.get("bench").and_then(toml::Value::as_str).context("no bench")?.to_owned(),
+        benches: list("benches")?,
         explained: explained
             .into_iter()
             .flatten()
@@ -257,7 +257,10 @@ fn try_mutant(runner: &Runner, name: &str, kernel: &Kernel, mutant: &Mutant) -> 
 fn bench(runner: &Runner, kernel: &Kernel, models: Option<&Path>) -> Result<bool> {
     let mut command = runner.command("timeout");
     command.arg("180").arg(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["test", "--quiet", "--release", "-p", "tandem-rtl", "--test", &kernel.bench]);
+    command.args(["test", "--quiet", "--release", "-p", "tandem-rtl"]);
+    for bench in &kernel.benches {
+        command.args(["--test", bench]);
+    }
     if let Some(models) = models {
         command.env("TANDEM_RTL_MODELS", models);
     }
