@@ -20,6 +20,19 @@ pub enum ImageError {
         /// Bytes looked at.
         within: usize,
     },
+    /// The synchronisation word does not lie at a multiple of four bytes of the data: nothing tells
+    /// which bytes are a word.
+    #[error("the synchronisation word at byte {at} is not a whole number of words into the data")]
+    Unaligned {
+        /// First byte of the word.
+        at: usize,
+    },
+    /// The last word is not whole.
+    #[error("its {bytes} bytes of data are not a whole number of words: it was cut off")]
+    PartOfWord {
+        /// Bytes of data, without a header.
+        bytes: usize,
+    },
     /// The bits of each byte are reversed, as for a parallel configuration memory.
     #[error("the bits of each byte are reversed: write it for the processor, not for SelectMAP")]
     Mirrored,

@@ -76,7 +76,7 @@ impl Image {
     pub fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
         let (header, data) = header(bytes)?;
         let start = bytes.len() - data.len();
-        let (order, sync) = find_sync(data)?;
+        let (order, sync) = find_sync(data, start)?;
         let mut packets = Packets { data, at: sync + 4, order, start };
         let (mut idcode, mut frame_words) = (None, 0);
         loop {
@@ -87,6 +87,9 @@ impl Image {
                 register::CMD if first == Some(register::DESYNC) => break,
                 _ => {}
             }
+        }
+        if !data.len().is_multiple_of(4) {
+            return Err(ImageError::PartOfWord { bytes: data.len() });
         }
         if frame_words == 0 {
             return Err(ImageError::NoFrames);
@@ -170,23 +173,28 @@ impl Packets<'_> {
 }
 
 /// The synchronisation word's place and the byte order that it shows.
-fn find_sync(data: &[u8]) -> Result<(Order, usize), ImageError> {
-    let straight = SYNC.to_be_bytes();
-    let reversed = SYNC.to_le_bytes();
-    let mirrored = straight.map(u8::reverse_bits);
-    let start = &data[..data.len().min(SYNC_WITHIN)];
-    for (at, window) in start.windows(4).enumerate() {
-        if window == straight {
-            return Ok((Order::Straight, at));
+///
+/// Only whole words count: what lies across two of them is another image's word only by chance.
+fn find_sync(data: &[u8], start: usize) -> Result<(Order, usize), ImageError> {
+    let (straight, reversed) = (SYNC.to_be_bytes(), SYNC.to_le_bytes());
+    let front = &data[..data.len().min(SYNC_WITHIN)];
+    for (index, word) in front.as_chunks::<4>().0.iter().enumerate() {
+        if *word == straight {
+            return Ok((Order::Straight, 4 * index));
         }
-        if window == reversed {
-            return Ok((Order::Reversed, at));
-        }
-        if window == mirrored {
-            return Err(ImageError::Mirrored);
+        if *word == reversed {
+            return Ok((Order::Reversed, 4 * index));
         }
     }
-    Err(ImageError::NoSync { within: start.len() })
+    let mirrored = straight.map(u8::reverse_bits);
+    let found = |pattern: [u8; 4]| front.windows(4).position(|window| window == pattern);
+    if let Some(at) = found(straight).or(found(reversed)) {
+        return Err(ImageError::Unaligned { at: start + at });
+    }
+    Err(match found(mirrored) {
+        Some(_) => ImageError::Mirrored,
+        None => ImageError::NoSync { within: front.len() },
+    })
 }
 
 /// Splits off the header of a `.bit` file: fields with a letter and a 16-bit length, the data with a

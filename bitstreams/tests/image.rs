@@ -60,6 +60,22 @@ fn an_image_cut_off_anywhere_is_refused() {
 }
 
 #[test]
+fn only_whole_words_are_an_image() {
+    for order in [Order::Straight, Order::Reversed] {
+        let data = bytes(&words(KV260, 40), order);
+        for more in 1..4 {
+            let shifted = [&[0xFF; 3][..more], &data].concat();
+            let error = ImageError::Unaligned { at: 4 * 20 + more };
+            assert_eq!(Image::parse(&shifted).expect_err("shifted"), error);
+            // Behind DESYNC, where no packet is missed.
+            let cut = data.len() - more;
+            let error = ImageError::PartOfWord { bytes: cut };
+            assert_eq!(Image::parse(&data[..cut]).expect_err("cut"), error);
+        }
+    }
+}
+
+#[test]
 fn what_is_no_image_is_named() {
     assert_eq!(
         Image::parse(b"ELF and so on").expect_err("no image"),

@@ -7,7 +7,7 @@ use tandem_drivers::bus::Bus;
 use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PostKernel, PreKernel};
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
 use tandem_model::post::{Head, HeadKind, PostParams};
-use tandem_model::pre::{Channels, Element, Kernel3, PixelFormat, PreParams, Resize};
+use tandem_model::pre::{Channels, Element, Kernel3, Layout, PixelFormat, PreParams, Resize};
 use tandem_regs::pre::CAPS;
 use tandem_regs::{gate, post, pre};
 
@@ -19,6 +19,7 @@ fn pre_in_memory() -> Fake {
     fake.poke(BASE + pre::offset::VERSION, pre::VERSION.reset());
     fake.poke(BASE + pre::offset::CAPS, pre::CAPS.reset());
     fake.poke(BASE + pre::offset::HASH, pre::MAP_HASH);
+    fake.poke(BASE + pre::offset::CAPACITY, pre::CAPACITY.reset());
     fake
 }
 
@@ -143,6 +144,28 @@ fn what_a_kernel_lacks_is_named_and_what_it_has_arrives() {
         seen.frame.format = PixelFormat::from_u8(pixel as u8).expect("a format");
         assert_eq!(seen, params);
     }
+}
+
+#[test]
+fn a_planar_band_has_to_fit_the_ring() {
+    let fake = pre_in_memory();
+    let params = PreParams { band_rows: 3, layout: Layout::Planar, ..small_pre() };
+    let row = u32::from(params.content.w).div_ceil(4);
+    let configure = |words: u32, params: &PreParams| {
+        fake.poke(BASE + pre::offset::CAPACITY, words | 4 << 24);
+        let mut kernel = PreKernel::new(&fake, BASE);
+        kernel.identify().expect("identity");
+        kernel.configure(params)
+    };
+    assert_eq!(configure(3 * row, &params), Ok(()));
+    let refused = Err(KernelError::Unsupported("planar bands as large as this"));
+    assert_eq!(configure(3 * row - 1, &params), refused);
+    assert_eq!(configure(0, &params), refused);
+    // One plane flows through.
+    let grey = PreParams { channels: Channels::Grey, ..params.clone() };
+    assert_eq!(configure(0, &grey), Ok(()));
+    let interleaved = PreParams { layout: Layout::Interleaved, ..params };
+    assert_eq!(configure(0, &interleaved), Ok(()));
 }
 
 #[test]

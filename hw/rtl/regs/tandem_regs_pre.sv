@@ -236,6 +236,10 @@ module tandem_regs_pre
         rword[0] = q.ctrl_irq_en;
         rword[1] = q.ctrl_reset;
       end
+      OFFSET_CAPACITY: begin
+        rword[23:0] = d.capacity_words;
+        rword[31:24] = d.capacity_word_pixels;
+      end
       OFFSET_FORMAT: begin
         rword[7:0] = q.format_pixel;
         rword[15:8] = q.format_layout;
@@ -331,6 +335,7 @@ module tandem_regs_pre
       OFFSET_ACK: return 1'b1;
       OFFSET_STATUS: return 1'b1;
       OFFSET_CTRL: return 1'b1;
+      OFFSET_CAPACITY: return 1'b1;
       OFFSET_FORMAT: return 1'b1;
       OFFSET_FRAME_SIZE: return 1'b1;
       OFFSET_FRAME_STRIDE: return 1'b1;

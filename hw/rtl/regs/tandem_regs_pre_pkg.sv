@@ -5,7 +5,7 @@
 // verilator lint_off UNUSEDPARAM
 
 package tandem_regs_pre_pkg;
-  localparam logic [31:0] MAP_HASH = 32'h7fe421bc;
+  localparam logic [31:0] MAP_HASH = 32'h7cd53b2b;
 
   localparam logic [11:0] OFFSET_ID = 12'h000;
   localparam logic [11:0] OFFSET_VERSION = 12'h004;
@@ -16,6 +16,7 @@ package tandem_regs_pre_pkg;
   localparam logic [11:0] OFFSET_ACK = 12'h018;
   localparam logic [11:0] OFFSET_STATUS = 12'h01c;
   localparam logic [11:0] OFFSET_CTRL = 12'h020;
+  localparam logic [11:0] OFFSET_CAPACITY = 12'h024;
   localparam logic [11:0] OFFSET_FORMAT = 12'h040;
   localparam logic [11:0] OFFSET_FRAME_SIZE = 12'h044;
   localparam logic [11:0] OFFSET_FRAME_STRIDE = 12'h048;
@@ -153,6 +154,8 @@ package tandem_regs_pre_pkg;
   typedef struct packed {
     logic [31:0] done_count;
     logic [7:0] status_code;
+    logic [23:0] capacity_words;
+    logic [7:0] capacity_word_pixels;
   } d_t;
 endpackage : tandem_regs_pre_pkg
 // verilator lint_on UNUSEDPARAM

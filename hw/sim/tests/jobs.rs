@@ -8,7 +8,7 @@ use tandem_model::pre::{
     Channels, Element, Frame, Kernel3, Layout, Lut, PixelFormat, PreParams, Rect, Resize, Tables,
     preprocess,
 };
-use tandem_regs::pre::offset;
+use tandem_regs::pre::{CAPACITY, offset};
 use tandem_sim::{Sim, UNMAPPED, irq};
 
 const IRQ_EN: u32 = 1;
@@ -308,6 +308,31 @@ fn a_kernel_reset_is_held_and_keeps_parameters() {
 }
 
 #[test]
+fn a_planar_band_that_does_not_fit_the_ring_is_refused() {
+    let mut sim = board();
+    let capacity = sim.read32(MAP.pre + offset::CAPACITY);
+    let pixels = CAPACITY::WORDS.read(capacity) * CAPACITY::WORD_PIXELS.read(capacity);
+    let frame = Frame::packed(PixelFormat::Mono8, 64, 32);
+    let width = 2048;
+    let params = PreParams::letterbox(frame, frame.full(), width, 1024, [0; 3], Layout::Planar);
+    let params = params.unwrap();
+    assert_eq!(params.content.w, width);
+    let rows = (pixels / u32::from(width)) as u8;
+    assert!(rows < 32, "the largest band fits: nothing to refuse");
+    for (job, band_rows, status) in [(1, rows + 1, 1), (2, 32, 1)] {
+        write_pre(&mut sim, &PreParams { band_rows, ..params.clone() });
+        start(&mut sim, MAP.pre, job);
+        sim.advance(sim.now());
+        assert_eq!(done_and_status(&mut sim, MAP.pre), (job, status));
+    }
+    // As much as fits is taken: it waits for its input.
+    write_pre(&mut sim, &PreParams { band_rows: rows, ..params.clone() });
+    start(&mut sim, MAP.pre, 3);
+    sim.advance(sim.now());
+    assert_eq!(done_and_status(&mut sim, MAP.pre), (2, 1));
+}
+
+#[test]
 fn nothing_of_a_job_is_seen_before_its_latency_has_passed() {
     let mut sim = board();
     sim.set_latency(1500, 0);
@@ -333,7 +358,7 @@ fn nothing_of_a_job_is_seen_before_its_latency_has_passed() {
 #[test]
 fn addresses_without_a_register_read_a_constant_and_are_counted() {
     let mut sim = board();
-    let holes = [0, 0x3FFF_FFFC, DDR + DDR_SIZE, MAP.pre + 0x24, MAP.pre + 1, MAP.gate + 0x1_0000];
+    let holes = [0, 0x3FFF_FFFC, DDR + DDR_SIZE, MAP.pre + 0x28, MAP.pre + 1, MAP.gate + 0x1_0000];
     for addr in holes {
         assert_eq!(sim.read32(addr), UNMAPPED, "{addr:#x}");
         sim.write32(addr, 1);

@@ -1,11 +1,14 @@
 //! `pre`: its parameters in its registers.
 
 use tandem_model::pre::{Channels, Element, Layout, PixelFormat, PreParams, Resize};
-use tandem_regs::pre::{self, CAPS, COEFFICIENTS, FORMAT, OUTPUT, PAD, POSITION, SIZE};
+use tandem_regs::pre::{self, CAPACITY, CAPS, COEFFICIENTS, FORMAT, OUTPUT, PAD, POSITION, SIZE};
 use tock_registers::fields::Field;
+use tock_registers::interfaces::Readable;
 
 use super::KernelError;
 use super::job::{KernelKind, Words};
+use crate::bus::Bus;
+use crate::reg::Block;
 
 /// A bit of CAPS, and what a kernel without it lacks.
 type Need = (Field<u32, CAPS::Register>, &'static str);
@@ -41,6 +44,14 @@ fn needs(params: &PreParams) -> [Option<Need>; 8] {
     ]
 }
 
+/// A planar band in colour waits in the ring until all of its planes have gone out.
+fn fits_ring(capacity: u32, params: &PreParams) -> bool {
+    let flows = params.layout == Layout::Interleaved || params.channels == Channels::Grey;
+    let pixels = CAPACITY::WORD_PIXELS.read(capacity).max(1);
+    let words = u32::from(params.band_rows) * u32::from(params.content.w).div_ceil(pixels);
+    flows || words <= CAPACITY::WORDS.read(capacity)
+}
+
 /// The preprocess kernel's map and parameters.
 #[derive(Clone, Copy, Debug)]
 pub enum Pre {}
@@ -50,7 +61,11 @@ impl KernelKind for Pre {
     const ID: u32 = pre::ID.reset();
     const MAP_HASH: u32 = pre::MAP_HASH;
 
-    fn supports(caps: u32, _capacity: u32, params: &PreParams) -> Result<(), KernelError> {
+    fn capacity<B: Bus>(block: &Block<B>) -> u32 {
+        block.reg(pre::CAPACITY).get()
+    }
+
+    fn supports(caps: u32, capacity: u32, params: &PreParams) -> Result<(), KernelError> {
         for (field, what) in needs(params).into_iter().flatten() {
             if !field.is_set(caps) {
                 return Err(KernelError::Unsupported(what));
@@ -59,6 +74,9 @@ impl KernelKind for Pre {
         let widest = CAPS::MAX_SIDE.read(caps);
         if u32::from(params.crop.w.max(params.width)) > widest {
             return Err(KernelError::Unsupported("rows as wide as this"));
+        }
+        if !fits_ring(capacity, params) {
+            return Err(KernelError::Unsupported("planar bands as large as this"));
         }
         Ok(())
     }

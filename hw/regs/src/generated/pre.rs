@@ -7,7 +7,7 @@ use tock_registers::register_bitfields;
 use crate::{ReadOnly, ReadWrite, Reg};
 
 /// First four bytes of the SHA-256 of this map's canonical text.
-pub const MAP_HASH: u32 = 0x7fe421bc;
+pub const MAP_HASH: u32 = 0x7cd53b2b;
 /// Bytes from the block's base to the end of its last register.
 pub const MAP_BYTES: u32 = 0xa8;
 
@@ -97,6 +97,13 @@ register_bitfields![u32,
         IRQ_EN OFFSET(0) NUMBITS(1) [],
         /// Held reset: while 1 the kernel stands still, its streams are not ready or valid, and its counters read 0. Parameters are kept.
         RESET OFFSET(1) NUMBITS(1) [],
+    ],
+    /// Fields of registers of type `CAPACITY`.
+    pub CAPACITY [
+        /// Words of the ring.
+        WORDS OFFSET(0) NUMBITS(24) [],
+        /// Pixels of a word.
+        WORD_PIXELS OFFSET(24) NUMBITS(8) [],
     ],
     /// Fields of registers of type `FORMAT`.
     pub FORMAT [
@@ -243,6 +250,8 @@ pub const ACK: Reg<KERNEL_ACK::Register, ReadWrite> = Reg::new(0x18, 0x0);
 pub const STATUS: Reg<PRE_STATUS::Register, ReadOnly> = Reg::new(0x1c, 0x0);
 /// Interrupt enable and reset.
 pub const CTRL: Reg<KERNEL_CTRL::Register, ReadWrite> = Reg::new(0x20, 0x0);
+/// Room of the band ring of this build. A planar band in colour has to fit: BAND_ROWS * ceil(content width / WORD_PIXELS) is at most WORDS, else the job is refused.
+pub const CAPACITY: Reg<CAPACITY::Register, ReadOnly> = Reg::new(0x24, 0x8001000);
 /// Formats
 pub const FORMAT: Reg<FORMAT::Register, ReadWrite> = Reg::new(0x40, 0x0);
 /// Size of the frame, pixels.
@@ -316,6 +325,8 @@ pub mod offset {
     pub const STATUS: u32 = 0x1c;
     /// `CTRL`.
     pub const CTRL: u32 = 0x20;
+    /// `CAPACITY`.
+    pub const CAPACITY: u32 = 0x24;
     /// `FORMAT`.
     pub const FORMAT: u32 = 0x40;
     /// `FRAME_SIZE`.

@@ -93,6 +93,14 @@ fn coefficients(params: &ParamFile) -> Kernel3 {
     Kernel3(std::array::from_fn(|i| (params.get(at[i / 2]) >> (16 * (i % 2))) as i16))
 }
 
+/// A planar band in colour waits in the ring until all of its planes have gone out.
+fn fits_ring(params: &PreParams) -> bool {
+    let capacity = map::CAPACITY.reset();
+    let flows = params.layout == Layout::Interleaved || params.channels == Channels::Grey;
+    let row = u32::from(params.content.w).div_ceil(map::CAPACITY::WORD_PIXELS.read(capacity));
+    flows || u32::from(params.band_rows) * row <= map::CAPACITY::WORDS.read(capacity)
+}
+
 /// The same job on a frame that is the crop and nothing else: what the stream carries.
 fn on_stream(mut params: PreParams) -> PreParams {
     let Rect { w, h, .. } = params.crop;
@@ -121,6 +129,10 @@ impl Core for PreCore {
         }
     }
 
+    fn constant(&self, at: u32) -> Option<u32> {
+        (at == offset::CAPACITY).then(|| map::CAPACITY.reset())
+    }
+
     fn written(&mut self, at: u32, value: u32) {
         if at == offset::LUT {
             self.lookup.write(value);
@@ -134,8 +146,8 @@ impl Core for PreCore {
     fn configure(&mut self, params: &ParamFile) -> Result<(), Status> {
         let params = decode(params).ok_or(Status::Refused)?;
         params.validate().map_err(|_| Status::Refused)?;
-        // CAPS says that there is none.
-        if params.flat {
+        // CAPS says that there is no flat field.
+        if params.flat || !fits_ring(&params) {
             return Err(Status::Refused);
         }
         let params = on_stream(params);

@@ -4,7 +4,7 @@ pub mod cases;
 pub mod cover;
 
 use tandem_model::pre::{Frame, Lut, PixelFormat, PreParams, Resize, Tables, packets, preprocess};
-use tandem_regs::pre::offset;
+use tandem_regs::pre::{CAPACITY, offset};
 use tandem_rtl::{Kernel, Packet, Rng, SinkId, SourceId, Stall};
 
 /// STATUS codes.
@@ -57,6 +57,9 @@ impl Bench {
         let source = kernel.source("s_axis", Stall::never());
         let sink = kernel.sink("m_axis", Stall::never());
         let caps = kernel.read32(offset::CAPS);
+        let capacity = kernel.read32(offset::CAPACITY);
+        assert_eq!(u64::from(CAPACITY::WORD_PIXELS.read(capacity)), build.m_bytes);
+        assert_eq!(u64::from(CAPACITY::WORDS.read(capacity)), build.band_pixels / build.m_bytes);
         kernel.write32(offset::CTRL, 1);
         let entries = Box::new([[0; 4096]; 3]);
         Self { kernel, build, caps, source, sink, job: 0, entries, known: 0 }
