@@ -182,11 +182,12 @@ impl Checker<'_> {
     }
 }
 
-fn regions(board: &Board) -> [Named; 4] {
+fn regions(board: &Board) -> [Named; 5] {
     let regions = &board.regions;
     [
         ("regions.link", regions.link),
         ("regions.log", regions.log),
+        ("regions.crash", regions.crash),
         ("regions.descriptors", regions.descriptors),
         ("regions.pool", regions.pool),
     ]

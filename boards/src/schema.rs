@@ -56,6 +56,8 @@ pub struct Regions {
     pub link: Range,
     /// Log ring of the firmware.
     pub log: Range,
+    /// Crash records of the firmware.
+    pub crash: Range,
     /// DMA descriptors; written by the firmware only.
     pub descriptors: Range,
     /// Payload slots.

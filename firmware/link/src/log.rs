@@ -70,6 +70,18 @@ impl<M: SharedMemory> LogWriter<M> {
     }
 }
 
+/// The newest bytes of the ring, `count` or as many as there are, drained or not: for a crash record.
+pub fn last(mem: &impl SharedMemory, count: u32) -> impl Iterator<Item = u8> {
+    let capacity = capacity(mem.size());
+    let head = mem.load(HEAD_AT);
+    let formatted = capacity > 0 && mem.load(MAGIC_AT) == MAGIC;
+    let count = if formatted { count.min(capacity).min(head) } else { 0 };
+    (0..count).map(move |index| {
+        let at = head.wrapping_sub(count - index) & (capacity - 1);
+        (mem.load_plain(DATA_AT + (at & !3)) >> ((at & 3) * 8)) as u8
+    })
+}
+
 /// The agent's end.
 #[cfg(feature = "std")]
 pub struct LogReader<M> {
@@ -142,6 +154,22 @@ mod tests {
         let mut bytes = Vec::new();
         assert_eq!(LogReader::new(mem).drain(&mut bytes), 0);
         assert_eq!(bytes, b"firstsecond");
+    }
+
+    #[test]
+    fn the_last_bytes_are_there_drained_or_not() {
+        let mem = HostMemory::new(DATA_AT + 64);
+        let last = |count| super::last(&mem, count).collect::<Vec<_>>();
+        assert!(last(10).is_empty());
+        let writer = LogWriter::attach(mem.clone());
+        let mut reader = LogReader::new(mem.clone());
+        assert!(last(10).is_empty());
+        for line in 0..9 {
+            writer.write(&[line; 10]);
+            reader.drain(&mut Vec::new());
+        }
+        assert_eq!(last(12), [[7; 2].as_slice(), &[8; 10]].concat());
+        assert_eq!(last(1000).len(), 64);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Time from TTC0's first counter (UG1087, module TTC): free running, extended to 64 bits here.
 
 use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, Ordering};
 use tandem_drivers::bus::Bus;
 
 const TTC0: u32 = 0xFF11_0000;
@@ -20,6 +21,15 @@ const RUN: u32 = 0x20 | 0x10;
 const EXPONENT: u32 = 10;
 const MASK: u32 = 0xFFFF;
 const MEGAHERTZ: u64 = 133;
+
+/// What the clock said last, low word and high word: a crash looks at no device.
+static LAST: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+
+/// What the clock said when it was last asked, ns; 0 before that.
+pub fn last() -> u64 {
+    let [low, high] = [0, 1].map(|i: usize| u64::from(LAST[i].load(Ordering::Relaxed)));
+    high << 32 | low
+}
 
 /// Extends the counter; must be read at least once per wrap, which the heartbeat does.
 pub struct Clock {
@@ -41,6 +51,9 @@ impl Clock {
         let passed = count.wrapping_sub(self.last.get()) & MASK;
         self.last.set(count);
         self.ticks.set(self.ticks.get() + u64::from(passed));
-        (self.ticks.get() << EXPONENT) * 1000 / MEGAHERTZ
+        let now = (self.ticks.get() << EXPONENT) * 1000 / MEGAHERTZ;
+        LAST[0].store(now as u32, Ordering::Relaxed);
+        LAST[1].store((now >> 32) as u32, Ordering::Relaxed);
+        now
     }
 }

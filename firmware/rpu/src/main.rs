@@ -2,15 +2,18 @@
 //!
 //! Interrupts stay masked: WFI wakes on a pending interrupt all the same, and the pipeline then
 //! asks the lines for their levels. So there is no interrupt handler, and nothing is shared with
-//! one. Exceptions end in aarch32-rt's default handlers, which stop the core: the agent sees the
+//! one. An exception is a crash: it leaves a record and stops the core, and the agent sees the
 //! heartbeat stand still.
 #![no_std]
 #![no_main]
 
 mod clock;
+mod crash;
 mod entry;
 mod log;
+mod mpu;
 mod platform;
+mod provoke;
 
 /// Addresses from the board description.
 mod board {
@@ -23,6 +26,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use embassy_executor::raw::Executor;
 use platform::R5Platform;
 use static_cell::StaticCell;
+use tandem_link::crash::Reason;
 use tandem_pipeline::{BootError, Pipeline, PipelineConfig};
 
 static PENDED: AtomicBool = AtomicBool::new(false);
@@ -41,19 +45,21 @@ fn __pender(_context: *mut ()) {
 async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static, R5Platform>) {
     let Err(error) = platform.drive(pin!(pipeline.run())).await;
     // The reason as a word: core's formatting machinery would take a tenth of the code bank.
-    let reason = match error {
-        BootError::Dma(..) => "DMA does not do as it should",
-        BootError::Reset(_) => "DMA reset does not end",
-        BootError::Kernel(..) => "kernel is not the one this image was built for",
-        BootError::Gate(_) => "gate is not the one this image was built for",
-        BootError::Link(_) => "link block is of another version",
+    let (detail, reason) = match error {
+        BootError::Dma(..) => (1, "DMA does not do as it should"),
+        BootError::Reset(_) => (2, "DMA reset does not end"),
+        BootError::Kernel(..) => (3, "kernel is not the one this image was built for"),
+        BootError::Gate(_) => (4, "gate is not the one this image was built for"),
+        BootError::Link(_) => (5, "link block is of another version"),
     };
     defmt::error!("boot failed: {=str}", reason);
+    crash::record_reason(Reason::Boot, detail);
 }
 
 #[aarch32_rt::entry]
 fn main() -> ! {
     platform::low_vectors();
+    mpu::protect();
     let platform: &'static R5Platform = PLATFORM.init(R5Platform::new());
     let pipeline: &'static Pipeline<'static, R5Platform> =
         PIPELINE.init(Pipeline::new(platform, config()));
@@ -94,7 +100,6 @@ fn panic(info: &PanicInfo) -> ! {
     log::abandon();
     let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
     defmt::error!("panic at {=str}:{=u32}", file, line);
-    loop {
-        aarch32_cpu::asm::wfi();
-    }
+    crash::record_reason(Reason::Panic, line);
+    crash::halt()
 }

@@ -23,6 +23,8 @@ mod glue {
     pub const RPU_COUNT: u32 = PAGE + 0x0C;
     pub const RPU_SEEN: u32 = PAGE + 0x10;
     pub const ALARM_US: u32 = PAGE + 0x14;
+    /// A test asks for a crash here.
+    pub const PROVOKE: u32 = PAGE + 0x18;
 }
 
 /// Exceptions go to the vector table in ATCM (SCTLR.V = 0); the core may come out of reset with
@@ -52,6 +54,11 @@ impl SharedWords {
     /// The link's block.
     pub fn link() -> Self {
         Self { bus: bus(), base: board::LINK, size: board::LINK_SIZE }
+    }
+
+    /// The page of crash records.
+    pub fn crash() -> Self {
+        Self { bus: bus(), base: board::CRASH, size: board::CRASH_SIZE }
     }
 
     /// The log ring.
@@ -120,6 +127,7 @@ impl R5Platform {
 
     /// Sleeps until there may be something to do, then wakes the task.
     pub fn idle(&self) {
+        crate::provoke::look(self.bus.read32(glue::PROVOKE), &self.bus);
         let rung = self.bus.read32(glue::RPU_COUNT);
         let due = self.wake.get().is_some_and(|at| at <= self.now());
         if !due && self.irq_lines() == 0 && rung == self.bus.read32(glue::RPU_SEEN) {

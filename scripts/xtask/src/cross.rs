@@ -132,6 +132,7 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
         "target/release/libtandem_qemu.so",
         "--board",
         "boards/qemu.toml",
+        "--crashes",
     ]))
 }
 

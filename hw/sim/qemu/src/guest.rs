@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tandem_boards::Board;
+use tandem_qemu::glue;
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -64,6 +65,14 @@ impl Guest {
     /// firmware looks at the ring on its own at its first turn.
     pub fn ring(&self) {
         let _ = self.doorbell.send_to(&[1], self.folder.path().join("doorbell"));
+    }
+
+    /// Asks the firmware for a crash, and wakes it.
+    pub fn provoke(&self, ask: u32) -> Result<()> {
+        let at = self.board.pl.dma_pre.base + glue::PAGE + glue::PROVOKE;
+        self.memory.write_all_at(&ask.to_le_bytes(), at.into())?;
+        self.ring();
+        Ok(())
     }
 
     /// Fails, with QEMU's last words, if the machine has stopped.

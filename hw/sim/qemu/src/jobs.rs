@@ -135,7 +135,7 @@ fn compare(guest: &Guest, name: &str, addr: u32, expected: &[u8]) -> Result<()> 
 }
 
 /// Polls until `ready` gives something; the machine must go on living meanwhile.
-fn wait<T>(
+pub fn wait<T>(
     guest: &mut Guest,
     patience: Duration,
     what: &str,

@@ -1,6 +1,7 @@
 //! Boots the R5F image in QEMU with the PL plugin, plays the agent over the real link in guest
 //! memory, and compares what the kernels wrote with `hw/model`, byte for byte.
 
+mod crash;
 mod guest;
 mod jobs;
 mod words;
@@ -31,6 +32,9 @@ struct Arguments {
     /// Give up on any one step after this many seconds.
     #[arg(long, default_value_t = 60)]
     patience: u64,
+    /// Then crash the core in every way that leaves a record, a boot each.
+    #[arg(long)]
+    crashes: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -46,11 +50,16 @@ fn main() -> Result<()> {
     let log = words::Words::new(&guest.ddr, guest.board.regions.log);
     let lines =
         words::firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
-    let report = result.with_context(|| {
+    let mut report = result.with_context(|| {
         format!("QEMU said: {}; the firmware said: {}", guest.log(), lines.join("; "))
     })?;
     ensure!(!lines.is_empty(), "the firmware logged nothing");
     let stack = format!("main stack: {} bytes at its highest", guest.stack_high_water()?);
+    drop(guest);
+    if arguments.crashes {
+        let boot = || guest::Guest::boot(&arguments).context("booting QEMU");
+        report.extend(crash::all(boot, &arguments.image, patience)?);
+    }
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

@@ -39,12 +39,17 @@ impl SharedMemory for Words {
 
 /// Everything in the log ring, decoded with the strings in `image`.
 pub fn firmware_log(words: Words, image: &Path) -> Result<Vec<String>> {
-    let elf = std::fs::read(image)?;
-    let table = defmt_decoder::Table::parse(&elf)?.context("the image has no defmt strings")?;
     let mut bytes = Vec::new();
     LogReader::new(words).drain(&mut bytes);
+    decode_log(&bytes, image)
+}
+
+/// The whole frames of `bytes`, whose first may be cut.
+pub fn decode_log(bytes: &[u8], image: &Path) -> Result<Vec<String>> {
+    let elf = std::fs::read(image)?;
+    let table = defmt_decoder::Table::parse(&elf)?.context("the image has no defmt strings")?;
     let mut decoder = table.new_stream_decoder();
-    decoder.received(&bytes);
+    decoder.received(bytes);
     let mut lines = Vec::new();
     while let Ok(frame) = decoder.decode() {
         lines.push(frame.display(false).to_string());

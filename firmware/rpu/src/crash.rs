@@ -1,0 +1,108 @@
+//! The last thing the core does: a crash record, then sleep. The agent sees the heartbeat stand.
+
+use core::arch::global_asm;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use aarch32_cpu::register::{Dfar, Dfsr, Ifar, Ifsr};
+use tandem_link::crash::{Crash, Faults, LOG_BYTES, Reason, Registers, write};
+
+use crate::board::GUARD;
+use crate::clock;
+use crate::mpu::GUARD_BYTES;
+use crate::platform::SharedWords;
+
+/// Where the handlers below leave the registers of the instruction that failed.
+#[repr(transparent)]
+struct Frame(UnsafeCell<Registers>);
+
+// SAFETY: written by one handler with interrupts masked, before `tandem_crash` reads it.
+unsafe impl Sync for Frame {}
+
+// SAFETY: the name is used by the handlers below and by nothing else.
+#[unsafe(no_mangle)]
+static TANDEM_CRASH_FRAME: Frame = Frame(UnsafeCell::new(Registers { r: [0; 16], cpsr: 0 }));
+static CRASHED: AtomicBool = AtomicBool::new(false);
+
+// Each handler stands for one of aarch32-rt's, which the linker script prefers these to. They need
+// no stack of their own mode: registers go to the frame, then the supervisor's stack is taken. The
+// interrupted code ran in system mode, whose stack pointer and link register are the user's.
+global_asm!(
+    r#"
+    .macro fatal name, reason, back
+    .section .text.\name, "ax"
+    .arm
+    .global \name
+    .type \name, %function
+\name:
+    sub     lr, lr, #\back
+    ldr     sp, =TANDEM_CRASH_FRAME
+    stmia   sp, {{r0-r12}}
+    add     r0, sp, #52
+    stmia   r0, {{sp, lr}}^
+    nop
+    str     lr, [sp, #60]
+    mrs     r1, spsr
+    str     r1, [sp, #64]
+    mov     r0, #\reason
+    ldr     sp, =_svc_stack_high_end
+    b       tandem_crash
+    .size \name, . - \name
+    .ltorg
+    .endm
+
+    fatal _asm_undefined_handler, 2, 4
+    fatal _asm_svc_handler, 3, 4
+    fatal _asm_prefetch_abort_handler, 4, 4
+    fatal _asm_data_abort_handler, 5, 8
+    fatal _asm_irq_handler, 7, 4
+    fatal _asm_fiq_handler, 7, 4
+    "#
+);
+
+// SAFETY: called by the handlers above and by nothing else.
+#[unsafe(no_mangle)]
+extern "C" fn tandem_crash(code: u32) -> ! {
+    // A crash inside a crash leaves what was written.
+    if CRASHED.swap(true, Ordering::Relaxed) {
+        halt();
+    }
+    // SAFETY: the handler that called has written it, and no other runs.
+    let registers = unsafe { *TANDEM_CRASH_FRAME.0.get() };
+    let faults = Faults {
+        data_status: Dfsr::read().raw_value(),
+        data_address: Dfar::read().0,
+        fetch_status: Ifsr::read().raw_value(),
+        fetch_address: Ifar::read().0,
+    };
+    let below = faults.data_address.wrapping_sub(GUARD) < GUARD_BYTES;
+    let reason = match Reason::from_code(code) {
+        Some(Reason::DataAbort) if below => Reason::StackOverflow,
+        Some(reason) => reason,
+        None => Reason::Interrupt,
+    };
+    record(reason, 0, registers, faults);
+    crate::log::abandon();
+    defmt::error!("crash {=u32} at {=u32:#010x}", reason as u32, registers.r[15]);
+    halt()
+}
+
+/// A record of something that left no registers worth keeping.
+pub fn record_reason(reason: Reason, detail: u32) {
+    if !CRASHED.swap(true, Ordering::Relaxed) {
+        record(reason, detail, Registers::default(), Faults::default());
+    }
+}
+
+fn record(reason: Reason, detail: u32, registers: Registers, faults: Faults) {
+    let crash = Crash { reason, time: clock::last(), detail, registers, faults };
+    let log = SharedWords::log();
+    write(&SharedWords::crash(), &crash, tandem_link::log::last(&log, LOG_BYTES as u32));
+}
+
+/// Nothing more: interrupts are masked, so this core sleeps for good.
+pub fn halt() -> ! {
+    loop {
+        aarch32_cpu::asm::wfi();
+    }
+}

@@ -1,0 +1,75 @@
+//! What this image may touch, held by the core's MPU (PMSAv7; Armv7-AR manual, B5 and B6.1).
+//!
+//! There is no background region: what no region names is refused, payload slots among them, which
+//! only DMA touches. A later region wins over an earlier one. Addresses and sizes come from the
+//! board description (`build.rs`); the regions are worked out when this is compiled.
+
+use crate::board;
+use aarch32_cpu::pmsav7::{AccessPerms, MemAttr, RegionSize};
+use aarch32_cpu::register::{Dracr, Drbar, Drsr, Mpuir, Rgnr, Sctlr, SysRegWrite};
+
+/// Bytes below the main stack that nothing may touch: the stacks of modes that this image never
+/// lets run (`build.rs`). What grows into it ends in a data abort.
+pub const GUARD_BYTES: u32 = 2048;
+
+/// The words of a region's registers.
+struct Region {
+    base: u32,
+    size: u32,
+    access: u32,
+}
+
+const EXECUTE_NEVER: u32 = 1 << 12;
+
+const fn region((base, size): (u32, RegionSize), attr: MemAttr, perms: AccessPerms) -> Region {
+    let bits = attr.to_bits();
+    let attributes = (bits.tex.value() as u32) << 3
+        | (bits.s as u32) << 2
+        | (bits.c as u32) << 1
+        | bits.b as u32;
+    Region {
+        base,
+        size: (size.raw_value().value() as u32) << 1 | 1,
+        access: EXECUTE_NEVER | (perms.to_bits().value() as u32) << 8 | attributes,
+    }
+}
+
+const TCM: MemAttr = MemAttr::NonCacheable { shareable: false };
+const SHARED: MemAttr = MemAttr::NonCacheable { shareable: true };
+const DEVICE: MemAttr = MemAttr::Device { shareable: true };
+const CODE: Region = region((0, RegionSize::_64K), TCM, AccessPerms::PrivReadOnly);
+
+static REGIONS: [Region; 9] = [
+    Region { access: CODE.access & !EXECUTE_NEVER, ..CODE },
+    region((board::DATA_BANK, RegionSize::_64K), TCM, AccessPerms::PrivReadWrite),
+    region((board::GUARD, RegionSize::_2K), TCM, AccessPerms::NoAccess),
+    region(board::SHARED[0], SHARED, AccessPerms::PrivReadWrite),
+    region(board::SHARED[1], SHARED, AccessPerms::PrivReadWrite),
+    region(board::SHARED[2], SHARED, AccessPerms::PrivReadWrite),
+    region(board::SHARED[3], SHARED, AccessPerms::PrivReadWrite),
+    region(board::PL, DEVICE, AccessPerms::PrivReadWrite),
+    region(board::TTC, DEVICE, AccessPerms::PrivReadWrite),
+];
+
+/// Turns the MPU on, with every region that the core has and the table lacks off.
+pub fn protect() {
+    const OFF: Region = Region { base: 0, size: 0, access: 0 };
+    for index in 0..Mpuir::read().dregions() {
+        let region = REGIONS.get(usize::from(index)).unwrap_or(&OFF);
+        // SAFETY: the MPU is off until the table is in, and what the table leaves out is neither
+        // code, data, stack nor a register that this image uses.
+        unsafe {
+            Rgnr::write_raw(index.into());
+            Drsr::write_raw(0);
+            Drbar::write_raw(region.base);
+            Dracr::write_raw(region.access);
+            Drsr::write_raw(region.size);
+        }
+    }
+    aarch32_cpu::asm::dsb();
+    Sctlr::modify(|sctlr| {
+        sctlr.set_br(false);
+        sctlr.set_m(true);
+    });
+    aarch32_cpu::asm::isb();
+}

@@ -1,0 +1,96 @@
+//! Crashes on demand: each leaves the record that it should.
+
+use crate::guest::Guest;
+use crate::jobs::{Agent, wait};
+use crate::words::{Words, decode_log};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::time::Duration;
+use tandem_link::crash::{Reason, Record, records};
+
+/// What the firmware is asked to do (`firmware/rpu/src/provoke.rs`), and how that must end.
+struct Case {
+    ask: u32,
+    name: &'static str,
+    reason: Reason,
+    /// The address that a data access failed at.
+    data: Option<fn(&Guest) -> std::ops::Range<u32>>,
+}
+
+const CASES: [Case; 7] = [
+    Case { ask: 1, name: "undefined instruction", reason: Reason::Undefined, data: None },
+    Case { ask: 2, name: "store to code", reason: Reason::DataAbort, data: Some(|_| 0x100..0x101) },
+    Case {
+        ask: 3,
+        name: "load from a payload slot",
+        reason: Reason::DataAbort,
+        data: Some(|guest| {
+            let pool = guest.board.regions.pool.base;
+            pool..pool + 1
+        }),
+    },
+    Case {
+        ask: 4,
+        name: "stack overflow",
+        reason: Reason::StackOverflow,
+        data: Some(|_| 0x2_9800..0x2_A000),
+    },
+    Case { ask: 5, name: "jump into data", reason: Reason::PrefetchAbort, data: None },
+    Case { ask: 6, name: "supervisor call", reason: Reason::SupervisorCall, data: None },
+    Case { ask: 7, name: "panic", reason: Reason::Panic, data: None },
+];
+
+/// Where code lies: the vectors end, the bank ends.
+const CODE: std::ops::Range<u32> = 0x20..0x1_0000;
+
+/// Boots once for each case; a line a case.
+pub fn all(
+    boot: impl Fn() -> Result<Guest>,
+    image: &Path,
+    patience: Duration,
+) -> Result<Vec<String>> {
+    let one = |case: &Case| -> Result<String> {
+        let mut guest = boot()?;
+        Agent::link(&mut guest, patience)?;
+        guest.provoke(case.ask)?;
+        let page = Words::new(&guest.ddr, guest.board.regions.crash);
+        let record = wait(&mut guest, patience, "the crash record", || {
+            let (mut found, _) = records(&page);
+            found.pop().map(Ok)
+        })?;
+        check(case, &guest, &record, image)
+    };
+    CASES.iter().map(|case| one(case).with_context(|| format!("crash: {}", case.name))).collect()
+}
+
+fn check(case: &Case, guest: &Guest, record: &Record, image: &Path) -> Result<String> {
+    let crash = &record.crash;
+    ensure!(record.sequence == 1, "it is number {}", record.sequence);
+    ensure!(crash.reason == case.reason, "the record says {:?}: {crash:x?}", crash.reason);
+    ensure!(crash.time > 0, "the record has no time");
+    let [pc, sp] = [crash.registers.r[15], crash.registers.r[13]];
+    if crash.reason == Reason::Panic {
+        ensure!(crash.detail > 0, "the record has no line");
+    } else {
+        let place = if crash.reason == Reason::PrefetchAbort { 0x2_0000..0x2_0001 } else { CODE };
+        ensure!(place.contains(&pc), "it stopped at {pc:#x}, not in {place:x?}");
+        ensure!((0x2_9800..0x3_0000).contains(&sp), "the main stack was at {sp:#x}");
+        ensure!(crash.registers.cpsr & 0x1F == 0x1F, "it was not in system mode");
+    }
+    if let Some(range) = case.data {
+        let (at, range) = (crash.faults.data_address, range(guest));
+        ensure!(range.contains(&at), "the access was at {at:#x}, not in {range:x?}");
+    }
+    let log = decode_log(&record.log, image)?;
+    ensure!(!log.is_empty(), "the record has no line of the log");
+    if crash.reason == Reason::Panic {
+        let last = log.last().map_or("", String::as_str);
+        ensure!(last.contains("panic at "), "the log ends with {last:?}");
+    }
+    Ok(format!(
+        "crash: {:<26} {:?}, pc {pc:#x}, {} lines of log",
+        case.name,
+        crash.reason,
+        log.len()
+    ))
+}
