@@ -117,7 +117,7 @@ pub fn write(mem: &impl SharedMemory, crash: &Crash, log: impl Iterator<Item = u
         return None;
     }
     let newest = (0..RECORDS).filter_map(|slot| sequence(mem, slot)).max();
-    let sequence = newest.map_or(1, |newest| newest.wrapping_add(1));
+    let sequence = newest.map_or(1, |newest| newest.saturating_add(1));
     let base = (sequence % RECORDS) * STRIDE;
     // Whoever reads now sees no record here until it is whole.
     mem.store(base, 0);
@@ -155,11 +155,12 @@ pub fn write(mem: &impl SharedMemory, crash: &Crash, log: impl Iterator<Item = u
     Some(sequence)
 }
 
-/// The number of the record in a slot, if it is whole.
+/// The number of the record in a slot, if it is whole and lies where its number belongs: so no two
+/// have the same.
 fn sequence(mem: &impl SharedMemory, slot: u32) -> Option<u32> {
     let base = slot * STRIDE;
     let whole = mem.load(base) == MAGIC && mem.load_plain(base + CRC_AT) == checksum(mem, base);
-    whole.then(|| mem.load_plain(base + 8))
+    whole.then(|| mem.load_plain(base + 8)).filter(|sequence| sequence % RECORDS == slot)
 }
 
 /// Over everything between the magic and the CRC.

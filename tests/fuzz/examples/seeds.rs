@@ -192,6 +192,11 @@ fn block() {
     calls.extend([5, 1, 1, 0, 0, 0, 3, 4]); // a ping, and the peer takes both
     calls.extend([3, 3, 0, 0, 1, 0, 0, 0, 3, 2, 1, 0, 0, 0, 5, 7, 5, 5]);
     save("link_ends", "ok-job", &calls);
+    let mut crash = vec![2];
+    crash.extend([7; 40]);
+    crash.extend([b'l', 20, 0, 0, 2, 0, 1, 0, 0, 0, 1, 0, 3]);
+    save("crash_page", "ok-records", &crash);
+    save("crash_page", "no-reason", &[0, 3, 0, 99, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 3]);
     save("log_ring", "ok-frames", &[16, 0, 0, 0, 0, 1, 1, 7, 20, 3, 1, 8, 60, 3]);
 }
 

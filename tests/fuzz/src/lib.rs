@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bitstreams;
+mod crash;
 mod files;
 mod input;
 mod kernels;
@@ -15,6 +16,7 @@ mod simulator;
 mod wire;
 
 pub use bitstreams::{bitstream, manifest};
+pub use crash::crash_page;
 pub use files::{board, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
@@ -26,10 +28,11 @@ pub use wire::{control, ingest, log_frames};
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
+    ("crash_page", crash_page),
     ("fault_name", fault_name),
     ("ingest", ingest),
     ("kernel_params", kernel_params),
