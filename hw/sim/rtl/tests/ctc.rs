@@ -329,40 +329,64 @@ fn the_largest_jobs_equal_the_model() {
             let params = CtcParams { steps, classes, blank: classes - 1, activation };
             let bytes = numbers(&mut rng, &params, mood, 0);
             let header = bench.check(&params, &bytes, "largest");
-            assert!(mood != Mood::Crowd || header.count >= steps / 4, "{header:?}");
+            assert!(mood != Mood::Crowd || header.count >= steps / 2, "{header:?}");
         }
     }
 }
 
-/// Texts as recognisers have them, with the clocks from START to the last word: a number a clock, a
-/// step more for the last one's weights, two words a symbol.
+/// A symbol at every step: its division takes longer than its step, so the stream waits, and no longer
+/// than for the divisions.
+#[test]
+fn symbols_may_come_faster_than_their_divisions() {
+    let mut rng = Rng::new(31);
+    let mut bench = Bench::new(SMALL.0, 31);
+    for classes in [2, 3, 4, 7, 12, 18, 19, 20, 40] {
+        for activation in [Activation::Logits, Activation::Probabilities] {
+            let params = CtcParams { steps: SMALL.2, classes, blank: 0, activation };
+            let bytes = numbers(&mut rng, &params, Mood::Crowd, 0);
+            let (clocks, header) = timed(&mut bench, &params, &bytes, "crowd");
+            assert!(header.count >= if classes > 2 { 119 } else { 59 }, "{header:?}");
+            let (numbers, symbols) = (bytes.len() as u64 / 4, u64::from(header.count));
+            let most = numbers.max(19 * symbols) + u64::from(classes) + 2 * symbols + 80;
+            assert!(clocks <= most, "{classes} classes: {clocks} clocks, not {most}");
+        }
+    }
+}
+
+/// Clocks of a job from its START to its last word, its packet held against the model's.
+fn timed(bench: &mut Bench, params: &CtcParams, bytes: &[u8], what: &str) -> (u64, CtcHeader) {
+    bench.write(params);
+    bench.kernel.push(bench.source, bytes);
+    bench.start();
+    let from = bench.kernel.clocks();
+    let (header, _) = bench.compare(params, bytes, what);
+    (bench.kernel.sink_of(bench.sink).last_beat() - from, header)
+}
+
+/// Texts as recognisers have them, with the clocks from START to the last word: a number a clock, of
+/// logits a step more for the last one's weights, two words a symbol.
 #[test]
 fn clocks_of_texts_stay_near_a_number_a_clock() {
-    let mut bench = Bench::new(WIDE.0, 1);
-    for (name, steps, classes, blank) in [
-        ("ten digits and blank", 24, 11, 10),
-        ("PP-OCR, English", 40, 97, 0),
-        ("PP-OCR, English, a long line", 120, 97, 0),
-        ("PP-OCR, Chinese", 40, 6625, 0),
-        ("PP-OCR, Chinese, a long line", 120, 6625, 0),
+    for (name, build, steps, classes, blank) in [
+        ("ten digits and blank", SMALL, 24, 11, 10),
+        ("PP-OCR, English", SMALL, 40, 97, 0),
+        ("PP-OCR, English, a long line", SMALL, 120, 97, 0),
+        ("PP-OCR, Chinese", WIDE, 40, 6625, 0),
+        ("PP-OCR, Chinese, a long line", WIDE, 120, 6625, 0),
     ] {
+        let mut bench = Bench::new(build.0, 1);
         for activation in [Activation::Logits, Activation::Probabilities] {
             let params = CtcParams { steps, classes, blank, activation };
             let bytes = numbers(&mut Rng::new(7), &params, Mood::Text, 0);
-            bench.write(&params);
-            bench.kernel.push(bench.source, &bytes);
-            bench.start();
-            let from = bench.kernel.clocks();
-            let (header, _) = bench.compare(&params, &bytes, name);
-            let clocks = bench.kernel.sink_of(bench.sink).last_beat() - from;
+            let (clocks, header) = timed(&mut bench, &params, &bytes, name);
             let limit = u64::from(steps) * u64::from(classes);
             println!(
                 "{name}, {steps} x {classes}, {activation:?}: {clocks} clocks, {limit} numbers, {} symbols",
                 header.count
             );
-            let logits = activation == Activation::Logits;
-            let after = u64::from(logits) * u64::from(classes) + 2 * u64::from(header.count) + 80;
-            assert!(header.count >= 4 && clocks <= limit + after, "{name}: {clocks} clocks");
+            let last = if activation == Activation::Logits { u64::from(classes) } else { 0 };
+            let most = limit + last + 2 * u64::from(header.count) + 80;
+            assert!(header.count >= 4 && clocks <= most, "{name}: {clocks} clocks, not {most}");
         }
     }
 }

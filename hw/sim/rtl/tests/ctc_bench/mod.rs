@@ -136,7 +136,7 @@ pub enum Mood {
     Text,
     /// Few different values, zeros of both signs among them.
     Ties,
-    /// All classes of the text, one after the other, no blank between them.
+    /// Another class at every step; no blanks if there are others.
     Crowd,
     /// Any finite bits.
     Wild,
@@ -149,9 +149,14 @@ pub fn numbers(rng: &mut Rng, params: &CtcParams, mood: Mood, sick: u32) -> Vec<
     let logits = params.activation == Activation::Logits;
     let mut bytes = Vec::with_capacity(params.input_bytes());
     let mut class = u64::from(params.blank);
-    for step in 0..params.steps {
+    for _ in 0..params.steps {
         match mood {
-            Mood::Crowd => class = (class + 1 + u64::from(step) % 2) % classes,
+            Mood::Crowd => {
+                let before = class;
+                while class == before || (classes > 2 && class == u64::from(params.blank)) {
+                    class = rng.below(classes);
+                }
+            }
             // A run goes on, a blank, another class.
             _ if rng.chance(450) => {}
             _ if rng.chance(350) => class = params.blank.into(),
