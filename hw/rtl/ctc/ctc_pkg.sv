@@ -15,6 +15,12 @@ package ctc_pkg;
   // A score, Q16, before it is held to 65535.
   localparam int unsigned QUOTIENT_BITS = 17;
 
+  // A place is this many clocks behind the walk when an entry comes of it. So 15 places are on their
+  // way, of which every second ends a step, and the text's end: the FIFO of the entries keeps that free.
+  localparam int unsigned SHARE_AT = 14;
+  localparam int unsigned FIFO_DEPTH = 32;
+  localparam int unsigned ON_THE_WAY = 9;
+
   typedef logic [CLASS_BITS-1:0] class_t;
   typedef logic [STEP_BITS-1:0] step_t;
   typedef logic [COUNT_BITS-1:0] count_t;

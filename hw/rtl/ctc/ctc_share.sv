@@ -32,7 +32,6 @@ module ctc_share
 );
   localparam int unsigned AT_BITS = $clog2(CLASSES);
   localparam logic [30:0] LOG2E_Q30 = 31'd1549082005;
-  localparam int unsigned SUM_AT = 14;
 
   logic [31:0] old_4;
   post_ram #(
@@ -67,7 +66,7 @@ module ctc_share
     step_t step;
     logic [24:0] held;
   } tag_t;
-  tag_t tag[5:SUM_AT];
+  tag_t tag[5:SHARE_AT];
   always_ff @(posedge aclk) begin
     tag[5] <= '{
         valid: place_4.valid && place_4.weigh,
@@ -79,8 +78,8 @@ module ctc_share
         step: reading.step,
         held: held_4
     };
-    for (int unsigned i = 6; i <= SUM_AT; i++) tag[i] <= tag[i-1];
-    if (clear) for (int unsigned i = 5; i <= SUM_AT; i++) tag[i].valid <= 1'b0;
+    for (int unsigned i = 6; i <= SHARE_AT; i++) tag[i] <= tag[i-1];
+    if (clear) for (int unsigned i = 5; i <= SHARE_AT; i++) tag[i].valid <= 1'b0;
   end
 
   // 13: the weight. Both numbers lie within 64, so the power is at most 0 and its whole part reaches
@@ -111,12 +110,14 @@ module ctc_share
   always_ff @(posedge aclk) begin
     if (tag[13].valid) sum_14 <= sum_t'(weight_13) + (tag[13].first ? '0 : sum_14);
   end
-  assign entry_valid = tag[14].valid && tag[14].last && (tag[14].symbol || tag[14].ends);
+  tag_t tag_14;
+  assign tag_14 = tag[SHARE_AT];
+  assign entry_valid = tag_14.valid && tag_14.last && (tag_14.symbol || tag_14.ends);
   assign entry = '{
-          symbol: tag[14].symbol,
-          ends: tag[14].ends,
-          class_id: tag[14].class_id,
-          step: tag[14].step,
-          value: probabilities ? sum_t'(tag[14].held) : sum_14
+          symbol: tag_14.symbol,
+          ends: tag_14.ends,
+          class_id: tag_14.class_id,
+          step: tag_14.step,
+          value: probabilities ? sum_t'(tag_14.held) : sum_14
       };
 endmodule : ctc_share

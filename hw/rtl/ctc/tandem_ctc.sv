@@ -217,9 +217,6 @@ module tandem_ctc
       .entry(found)
   );
 
-  // On the way are at most 15 places, of which every second ends a step, and the text's end.
-  localparam int unsigned FIFO_DEPTH = 32;
-  localparam int unsigned ON_THE_WAY = 9;
   logic [$clog2(FIFO_DEPTH):0] level;
   tandem_fifo #(
       .WIDTH($bits(entry_t)),

@@ -14,11 +14,6 @@ module prove_ctc_room
     input logic symbol,
     input logic m_ready
 );
-  // As in tandem_ctc and ctc_share: places are up to 14 clocks on their way.
-  localparam int LATENCY = 14;
-  localparam int FIFO_DEPTH = 32;
-  localparam int ON_THE_WAY = 9;
-
   // Never written: any shape.
   class_t last_class;
   step_t last_step;
@@ -29,12 +24,12 @@ module prove_ctc_room
   ctc_walk walk (.*);
 
   // What is found: at most something at the end of each step. `found[0]` is of the place of now.
-  logic [LATENCY:0] ends;
-  logic [LATENCY:1] late;
+  logic [SHARE_AT:0] ends;
+  logic [SHARE_AT:1] late;
   assign ends = {late, place.valid && place.last && symbol};
   logic [5:0] level;
   logic s_valid, s_ready, m_data, m_valid;
-  assign s_valid = ends[LATENCY];
+  assign s_valid = ends[SHARE_AT];
   tandem_fifo #(
       .WIDTH(1),
       .DEPTH(FIFO_DEPTH),
@@ -57,13 +52,13 @@ module prove_ctc_room
   logic [5:0] on_the_way;
   always_comb begin
     on_the_way = '0;
-    for (int i = 0; i <= LATENCY; i++) on_the_way += 6'(ends[i]);
+    for (int unsigned i = 0; i <= SHARE_AT; i++) on_the_way += 6'(ends[i]);
   end
   always_ff @(posedge aclk) begin
     started <= 1'b1;
     cleared <= clear;
     {last_class, last_step, short_end} <= {last_class, last_step, short_end};
-    late <= clear ? '0 : ends[LATENCY-1:0];
+    late <= clear ? '0 : ends[SHARE_AT-1:0];
   end
 
   always_comb begin
@@ -78,7 +73,7 @@ module prove_ctc_room
       if (cleared) assert (walk.state == 2'd0 && on_the_way == '0 && level == '0);
       if (walk.state != 2'd0) begin
         assert (level + on_the_way <= 6'(FIFO_DEPTH - 1) && walk.class_id <= last_class);
-        for (int i = 0; i < LATENCY; i++) assert (!(ends[i] && ends[i+1]));
+        for (int unsigned i = 0; i < SHARE_AT; i++) assert (!(ends[i] && ends[i+1]));
       end
       if (walk.state == 2'd1 && place.valid && place.last) assert (walk.class_id == '0);
     end
