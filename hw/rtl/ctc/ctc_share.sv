@@ -110,14 +110,13 @@ module ctc_share
   always_ff @(posedge aclk) begin
     if (tag[13].valid) sum_14 <= sum_t'(weight_13) + (tag[13].first ? '0 : sum_14);
   end
-  tag_t tag_14;
-  assign tag_14 = tag[SHARE_AT];
-  assign entry_valid = tag_14.valid && tag_14.last && (tag_14.symbol || tag_14.ends);
+  assign entry_valid = tag[SHARE_AT].valid && tag[SHARE_AT].last &&
+      (tag[SHARE_AT].symbol || tag[SHARE_AT].ends);
   assign entry = '{
-          symbol: tag_14.symbol,
-          ends: tag_14.ends,
-          class_id: tag_14.class_id,
-          step: tag_14.step,
-          value: probabilities ? sum_t'(tag_14.held) : sum_14
+          symbol: tag[SHARE_AT].symbol,
+          ends: tag[SHARE_AT].ends,
+          class_id: tag[SHARE_AT].class_id,
+          step: tag[SHARE_AT].step,
+          value: probabilities ? sum_t'(tag[SHARE_AT].held) : sum_14
       };
 endmodule : ctc_share
