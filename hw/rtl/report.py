@@ -48,6 +48,13 @@ CLOCKS = [
     ("slice", "clocks_of_typical_layers_stay_near_the_limit"),
 ]
 
+# Of ctc the digits of a label and all classes of a recogniser of Chinese.
+BUILDS += [
+    ("ctc, 128 classes, 512 steps", "tandem_ctc", {"CLASSES": 128, "STEPS": 512}),
+    ("ctc, 8192 classes, 4096 steps", "tandem_ctc", {"S_BYTES": 16, "M_BYTES": 8}),
+]
+CLOCKS += [("ctc", "clocks_of_texts_stay_near_a_number_a_clock")]
+
 # A pass ends the interpreter where it fails, so each build has one of its own.
 SYNTHESIS = """
 import json, sys

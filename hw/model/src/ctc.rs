@@ -8,6 +8,10 @@ use crate::refusal::{Refusal, check, enough, enough_mut};
 
 /// Most steps.
 pub const MAX_STEPS: u16 = 4096;
+/// Bytes of a result's header.
+pub const HEADER_BYTES: usize = 8;
+/// Bytes of a symbol in a result.
+pub const SYMBOL_BYTES: usize = 8;
 
 /// What one run is told. The input is f32, little endian, `[steps, classes]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,89 @@ impl CtcParams {
     pub const fn input_bytes(&self) -> usize {
         4 * self.steps as usize * self.classes as usize
     }
+
+    /// Bytes of the longest result: every step a symbol.
+    pub const fn result_bytes(&self) -> usize {
+        HEADER_BYTES + SYMBOL_BYTES * self.steps as usize
+    }
+}
+
+impl CtcHeader {
+    /// Bytes of the result that this header begins.
+    pub const fn result_bytes(&self) -> usize {
+        HEADER_BYTES + SYMBOL_BYTES * self.count as usize
+    }
+
+    /// As in a result.
+    pub fn to_bytes(self) -> [u8; HEADER_BYTES] {
+        halves([self.count, self.score, self.lowest, self.not_finite])
+    }
+}
+
+impl Symbol {
+    /// As in a result.
+    pub fn to_bytes(self) -> [u8; SYMBOL_BYTES] {
+        halves([self.class, self.step, self.score, 0])
+    }
+
+    /// From a result.
+    pub fn from_bytes(bytes: &[u8; SYMBOL_BYTES]) -> Self {
+        let [class, step, score, _] = words(bytes);
+        Self { class, step, score }
+    }
+}
+
+/// Four 16-bit numbers, little endian.
+fn halves(numbers: [u16; 4]) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    for (to, number) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(numbers) {
+        *to = number.to_le_bytes();
+    }
+    bytes
+}
+
+/// What [`halves`] was made of.
+fn words(bytes: &[u8; 8]) -> [u16; 4] {
+    let mut numbers = [0; 4];
+    for (number, from) in numbers.iter_mut().zip(bytes.as_chunks::<2>().0) {
+        *number = u16::from_le_bytes(*from);
+    }
+    numbers
+}
+
+/// Writes a result, a header and its symbols, to the front of `result`.
+///
+/// # Errors
+/// `result` or `symbols` is shorter than the header says.
+pub fn write_result(
+    result: &mut [u8],
+    header: &CtcHeader,
+    symbols: &[Symbol],
+) -> Result<(), Refusal> {
+    let result = enough_mut(result, "ctc.result", header.result_bytes())?;
+    let symbols = enough(symbols, "ctc.symbols", header.count.into())?;
+    let (head, rest) = result.split_at_mut(HEADER_BYTES);
+    head.copy_from_slice(&header.to_bytes());
+    for (to, symbol) in rest.as_chunks_mut::<SYMBOL_BYTES>().0.iter_mut().zip(symbols) {
+        *to = symbol.to_bytes();
+    }
+    Ok(())
+}
+
+/// Reads a result.
+///
+/// # Errors
+/// It is shorter than its own header says, or has more symbols than a text may have.
+pub fn read_result(
+    result: &[u8],
+) -> Result<(CtcHeader, impl ExactSizeIterator<Item = Symbol> + '_), Refusal> {
+    let head = enough(result, "ctc.result", HEADER_BYTES)?;
+    let [count, score, lowest, not_finite] = words(&head.as_chunks().0[0]);
+    let header = CtcHeader { count, score, lowest, not_finite };
+    check(count <= MAX_STEPS, "ctc.count")?;
+    let bytes = enough(result, "ctc.result", header.result_bytes())?;
+    let symbols = bytes[HEADER_BYTES..].as_chunks::<SYMBOL_BYTES>().0;
+    Ok((header, symbols.iter().map(Symbol::from_bytes)))
 }
 
 /// Writes the text to the front of `symbols`, which holds at least `steps`.

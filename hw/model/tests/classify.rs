@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use tandem_model::Refusal;
 use tandem_model::classify::*;
-use tandem_model::ctc::{CtcHeader, CtcParams, Symbol, ctc};
+use tandem_model::ctc::{
+    CtcHeader, CtcParams, HEADER_BYTES, SYMBOL_BYTES, Symbol, ctc, read_result, write_result,
+};
 
 fn bytes(numbers: &[f32]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
@@ -156,6 +158,37 @@ fn symbols_by_hand() {
     // The blank may be any class.
     let (_, symbols) = read(&steps, 3, 0, Activation::Probabilities);
     assert!(symbols.iter().map(|s| s.class).eq([2, 2, 1]));
+}
+
+#[test]
+fn a_result_is_words_of_16_bits() {
+    let header = CtcHeader { count: 2, score: 0x1234, lowest: 0x89ab, not_finite: 7 };
+    let symbols = [
+        Symbol { class: 0x7fff, step: 3, score: 0xffff },
+        Symbol { class: 1, step: 4095, score: 0x89ab },
+    ];
+    let mut bytes = [0xee; HEADER_BYTES + 3 * SYMBOL_BYTES];
+    write_result(&mut bytes, &header, &symbols).unwrap();
+    let wanted = [
+        [2, 0, 0x34, 0x12, 0xab, 0x89, 7, 0],
+        [0xff, 0x7f, 3, 0, 0xff, 0xff, 0, 0],
+        [1, 0, 0xff, 0x0f, 0xab, 0x89, 0, 0],
+        [0xee; 8],
+    ];
+    assert_eq!(bytes, *wanted.as_flattened());
+    let (read, read_symbols) = read_result(&bytes).unwrap();
+    assert_eq!(read, header);
+    assert!(read_symbols.eq(symbols));
+
+    let short = |buffer, have, need| Refusal::Short { buffer, have, need };
+    let refused = |bytes: &[u8]| read_result(bytes).map(drop).unwrap_err();
+    assert_eq!(refused(&bytes[..7]), short("ctc.result", 7, 8));
+    assert_eq!(refused(&bytes[..23]), short("ctc.result", 23, 24));
+    assert_eq!(refused(&[0x01, 0x10, 0, 0, 0, 0, 0, 0]), Refusal::Range("ctc.count"));
+    let mut small = [0; 23];
+    assert_eq!(write_result(&mut small, &header, &symbols), Err(short("ctc.result", 23, 24)));
+    assert_eq!(small, [0; 23]);
+    assert_eq!(write_result(&mut bytes, &header, &symbols[..1]), Err(short("ctc.symbols", 1, 2)));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[rustfmt::skip]
 pub mod axi_dma;
 #[rustfmt::skip]
+pub mod ctc;
+#[rustfmt::skip]
 pub mod gate;
 #[rustfmt::skip]
 pub mod kernel;

@@ -1,8 +1,9 @@
-//! `pre` and `post` behind AXI4-Lite registers, between the two streams of their DMA.
+//! `pre`, `post` and `ctc` behind AXI4-Lite registers, between the two streams of their DMA.
 //!
-//! [`Kernel`] is what both have in common: identity, job counter, acknowledge, reset. A [`Core`]
+//! [`Kernel`] is what they have in common: identity, job counter, acknowledge, reset. A [`Core`]
 //! is what differs: parameters, and the function of `tandem_model` that does the work.
 
+mod ctc;
 mod gather;
 mod post;
 mod pre;
@@ -12,6 +13,7 @@ use std::task::Poll;
 
 use tandem_regs::pre::{KERNEL_CTRL, offset};
 
+pub use ctc::CtcCore;
 pub use gather::{Gather, Order};
 pub use post::PostCore;
 pub use pre::PreCore;

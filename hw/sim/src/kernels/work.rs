@@ -31,7 +31,7 @@ impl ParamFile {
     }
 }
 
-/// The STATUS codes of both kernels.
+/// The STATUS codes of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Status {
