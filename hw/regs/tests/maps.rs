@@ -1,6 +1,6 @@
 //! What must hold between the maps.
 
-use tandem_regs::{axi_dma, gate, kernel, post, pre, sg_descriptor, slice};
+use tandem_regs::{axi_dma, gate, kernel, mask, post, pre, sg_descriptor, slice};
 
 /// Code that drives either kernel uses `kernel`; it must be where `pre` and `post` have it.
 #[test]
@@ -13,6 +13,9 @@ fn kernels_share_their_common_part() {
     let in_post = [b::ID, b::VERSION, b::CAPS, b::HASH, b::START, b::DONE, b::ACK, b::STATUS];
     assert_eq!(common, in_pre);
     assert_eq!(common, in_post);
+    use mask::offset as c;
+    let in_mask = [c::ID, c::VERSION, c::CAPS, c::HASH, c::START, c::DONE, c::ACK, c::STATUS];
+    assert_eq!((common, k::CTRL), (in_mask, c::CTRL));
     assert_eq!([k::CTRL; 3], [a::CTRL, b::CTRL, gate::offset::CTRL]);
     assert_eq!([k::ID, k::HASH], [gate::offset::ID, gate::offset::HASH]);
 }
@@ -21,12 +24,14 @@ fn kernels_share_their_common_part() {
 fn identities_are_readable_text() {
     assert_eq!(&pre::ID.reset().to_le_bytes(), b"PRE0");
     assert_eq!(&post::ID.reset().to_le_bytes(), b"POS0");
+    assert_eq!(&mask::ID.reset().to_le_bytes(), b"MSK0");
     assert_eq!(&gate::ID.reset().to_le_bytes(), b"GAT0");
 }
 
 #[test]
 fn hashes_differ() {
     let hashes = [pre::MAP_HASH, post::MAP_HASH, gate::MAP_HASH, slice::MAP_HASH, kernel::MAP_HASH];
+    assert!(!hashes.contains(&mask::MAP_HASH));
     for (i, a) in hashes.iter().enumerate() {
         assert!(hashes[i + 1..].iter().all(|b| a != b));
     }

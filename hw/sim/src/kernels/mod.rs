@@ -1,9 +1,10 @@
-//! `pre` and `post` behind AXI4-Lite registers, between the two streams of their DMA.
+//! `pre`, `post` and `mask` behind AXI4-Lite registers, between the two streams of their DMA.
 //!
 //! [`Kernel`] is what both have in common: identity, job counter, acknowledge, reset. A [`Core`]
 //! is what differs: parameters, and the function of `tandem_model` that does the work.
 
 mod gather;
+mod mask;
 mod post;
 mod pre;
 mod work;
@@ -13,6 +14,7 @@ use std::task::Poll;
 use tandem_regs::pre::{KERNEL_CTRL, offset};
 
 pub use gather::{Gather, Order};
+pub use mask::MaskCore;
 pub use post::PostCore;
 pub use pre::PreCore;
 pub use work::{AnyCore, Core, Identity, PARAMS, ParamFile, Status};
