@@ -144,7 +144,8 @@ module mask_object
   end
   always_ff @(posedge aclk) begin
     for (int unsigned i = 0; i < WORDS; i++) begin
-      added[i].total <= (steps[6].first_plane ? '0 : stored_6[i].total) + SUM_BITS'($signed(product_6[i]));
+      added[i].total <= (steps[6].first_plane ? sum_t'(0) : stored_6[i].total) +
+          sum_t'($signed(product_6[i]));
       added[i].broken <= broken_6[i] || (!steps[6].first_plane && stored_6[i].broken);
       found[i] <= steps[7].in_box[i] && !added[i].broken && over[i];
       lost[i] <= steps[7].in_box[i] && added[i].broken;

@@ -19,8 +19,7 @@ fn mask_board() -> Sim {
 const ROOM: MaskRoom = MaskRoom { objects: 4, lanes: 4, cells: 8192 };
 
 fn good() -> MaskJob {
-    let params =
-        MaskParams { prototypes: 5, grid_w: 30, grid_h: 20, stride: 4, threshold: 0x8000 };
+    let params = MaskParams { prototypes: 5, grid_w: 30, grid_h: 20, stride: 4, threshold: 0x8000 };
     MaskJob { params, objects: 3, max_runs: 1000 }
 }
 

@@ -148,8 +148,9 @@ pub fn run(
     let mut first = 0;
     for (object, record) in records.enumerate() {
         let left = runs.len() - first;
-        let header = mask(&job.params, fixed, &record[BOX_BYTES..], edges(record)?, &mut runs[..left])
-            .map_err(|_| MaskError::TooManyRuns { object })?;
+        let header =
+            mask(&job.params, fixed, &record[BOX_BYTES..], edges(record)?, &mut runs[..left])
+                .map_err(|_| MaskError::TooManyRuns { object })?;
         let words = [header.runs, header.area, header.not_finite, first as u32];
         let to = &mut result[object * HEADER_BYTES..];
         for (to, word) in to.as_chunks_mut::<4>().0.iter_mut().zip(words) {
@@ -174,7 +175,8 @@ fn edges(record: &[u8]) -> Result<[i32; 4], Refusal> {
 impl Run {
     /// As in a result: y, x, length, 0; 16 bits each, little endian.
     pub const fn to_bytes(self) -> [u8; RUN_BYTES] {
-        let [y, x, length] = [self.y.to_le_bytes(), self.x.to_le_bytes(), self.length.to_le_bytes()];
+        let [y, x, length] =
+            [self.y.to_le_bytes(), self.x.to_le_bytes(), self.length.to_le_bytes()];
         [y[0], y[1], x[0], x[1], length[0], length[1], 0, 0]
     }
 }
