@@ -50,7 +50,7 @@ CLOCKS = [
     ("pre", "frames_come_at_the_speed_of_their_input"),
     ("nms", "nms_clocks"),
     ("slice", "clocks_of_typical_layers_stay_near_the_limit"),
-    ("mask", "clocks_of_a_typical_job_stay_near_the_limit"),
+    ("mask_clocks", "clocks_of_a_typical_job_stay_near_the_limit"),
 ]
 
 # A pass ends the interpreter where it fails, so each build has one of its own.

@@ -1,6 +1,6 @@
-// A word of any number is watched on its way through. A packet of full beats but for the last, which
-// may have any number of bytes; any number of words is taken, of those that are there; `open` falls and rises at
-// any time, and falling forgets.
+// A word of any number is watched on its way through. A packet of full beats but for the last,
+// which may have any number of bytes; any number of words is taken, of those that are there; `open`
+// falls and rises at any time, and falling forgets.
 
 module prove_mask_gear #(
     parameter int S_BYTES = 16,

@@ -1,6 +1,6 @@
-// The cells that are on, counted where their group leaves the queue, are the cells of all runs and of the
-// one that is open; runs lie in a row of the box; a run that is offered stays until it is taken; the
-// queue has a place for every group that was asked for. Cells and box are any.
+// The cells that are on, counted where their group leaves the queue, are the cells of all runs and
+// of the one that is open; runs lie in a row of the box; a run that is offered stays until it is
+// taken; the queue has a place for every group that was asked for. Cells and box are any.
 
 module prove_mask_scan
   import mask_pkg::*;
@@ -71,7 +71,9 @@ module prove_mask_scan
       if (dut.coming[1]) assert (dut.unused_ready);
       if (dut.open) assert (dut.from >= row_from && dut.from < here);
       // What it is for.
-      assert (consumed + ones(dut.group & ~dut.unseen) == given + (dut.open ? here - dut.from : 12'd0));
+      assert (consumed + ones(
+          dut.group & ~dut.unseen
+      ) == given + (dut.open ? here - dut.from : 12'd0));
       if (waiting) assert (run_valid && run == offered);
       if (run_valid) begin
         assert (run.length != '0 && run.length <= row_to - row_from);

@@ -1,10 +1,10 @@
 // The least sum that reaches the threshold, found as the model finds it: by bisection over the Q24
 // logits, eight clocks each.
 //
-// `go` starts, with `threshold` steady from that clock on; `known` is low from then until the bound is
-// there, some 240 clocks later. A logit is (sum + 128) >> 8 held to -16..16, so a cell is on if its sum
-// is at least `bound`, or whatever it is with `any_sum`. Above 16 holding changes
-// nothing: no bound is higher.
+// `go` starts, with `threshold` steady from that clock on; `known` is low from then until the bound
+// is there, some 240 clocks later. A logit is (sum + 128) >> 8 held to -16..16, so a cell is on if
+// its sum is at least `bound`, or whatever it is with `any_sum`. Above 16 holding changes nothing:
+// no bound is higher.
 
 module mask_bound
   import mask_pkg::*;

@@ -1,11 +1,11 @@
 // The input stream as words: up to WORDS of them a clock, as many as are wanted.
 //
-// While `open`, a packet is taken up to and including its TLAST, and nothing behind it; READY is low
-// otherwise. `level` words wait, the oldest in `words[0]`; `take` removes `want` of them, at most
-// `level`, and `drop` all. `ended` says that the packet's last word is among them or gone, `ragged`
-// that bytes were behind it which make no word.
-// Latency: one clock. Throughput: a beat a clock while WORDS are taken in each clock; a shorter take
-// leaves words behind, of which the buffer has room for one beat.
+// While `open`, a packet is taken up to and including its TLAST, and nothing behind it; READY is
+// low otherwise. `level` words wait, the oldest in `words[0]`; `take` removes `want` of them, at
+// most `level`, and `drop` all. `ended` says that the packet's last word is among them or gone,
+// `ragged` that bytes were behind it which make no word. Latency: one clock. Throughput: a beat a
+// clock while WORDS are taken in each clock; a shorter take leaves words behind, of which the
+// buffer has room for one beat.
 
 module mask_gear #(
     parameter int unsigned S_BYTES = 16,

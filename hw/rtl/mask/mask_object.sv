@@ -1,11 +1,12 @@
 // One object: its box, its coefficients, the sums of its cells, and what was found.
 //
-// `clear` forgets; `box_write` and `coefficient_write` fill in. The numbers of a group come 4 clocks behind
-// its `place`. A group that the box touches is read, added to, and written back 8 clocks behind its
-// place, so it may come again SPACING clocks later at the earliest. Its address counts the groups of the box that
-// a prototype has brought: no multiplication. The last prototype leaves whether each cell is on in the
-// place of its sum, and `count` is complete 10 clocks behind its last group. While `scanning`, `on` is what lies
-// at `scan_at` 2 clocks later. A group a clock; nothing ever waits.
+// `clear` forgets; `box_write` and `coefficient_write` fill in. The numbers of a group come 4
+// clocks behind its `place`. A group that the box touches is read, added to, and written back 8
+// clocks behind its place, so it may come again SPACING clocks later at the earliest. Its address
+// counts the groups of the box that a prototype has brought: no multiplication. The last prototype
+// leaves whether each cell is on in the place of its sum, and `count` is complete 10 clocks behind
+// its last group. While `scanning`, `on` is what lies at `scan_at` 2 clocks later. A group a clock;
+// nothing ever waits.
 
 // A box is handed over whole.
 // verilator lint_off UNUSEDSIGNAL

@@ -1,7 +1,8 @@
 // `mask`: what its modules share.
 //
-// A cell is a place of the prototypes' grid. A group is WORDS neighbouring cells of a row whose first
-// one has a number that WORDS divides: the unit of the multipliers and of the sums' store.
+// A cell is a place of the prototypes' grid. A group is WORDS neighbouring cells of a row whose
+// first one has a number that WORDS divides: the unit of the multipliers and of the sums' store.
+
 // Not every module uses all of it.
 // verilator lint_off UNUSEDPARAM
 

@@ -1,9 +1,10 @@
-// The result as 32-bit words: four an object (runs, cells, cells that were not finite, the number of its first
-// run), then two a run (y and x, length).
+// The result as 32-bit words: four an object (runs, cells, cells that were not finite, the number
+// of its first run), then two a run (y and x, length).
 //
-// `start` for a clock; the counts are stable from then on, until `word_last` is taken. For each object that
-// has runs, `scan` is high with its number in `object` until all of them have come; it is low for a
-// clock between two objects. Words follow each other without pauses but for those of the scan.
+// `start` for a clock; the counts are stable from then on, until `word_last` is taken. For each
+// object that has runs, `scan` is high with its number in `object` until all of them have come; it
+// is low for a clock between two objects. Words follow each other without pauses but for those of
+// the scan.
 
 module mask_report
   import mask_pkg::*;

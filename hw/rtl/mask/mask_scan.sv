@@ -1,9 +1,9 @@
 // The cells of an object to runs, by row, then by column.
 //
-// While `enable`, groups of cells are read from address 0 on (`on` follows `at` by 2 clocks), and runs
-// come out, a transition a clock and a group a clock. It does not know where the last run is: whoever has counted the runs
-// lowers `enable` behind it, which forgets everything. `run_valid` stays, and `run` does not
-// change, until `run_ready`.
+// While `enable`, groups of cells are read from address 0 on (`on` follows `at` by 2 clocks), and
+// runs come out, a transition a clock and a group a clock. It does not know where the last run is:
+// whoever has counted the runs lowers `enable` behind it, which forgets everything. `run_valid`
+// stays, and `run` does not change, until `run_ready`.
 
 // A box is handed over whole.
 // verilator lint_off UNUSEDSIGNAL

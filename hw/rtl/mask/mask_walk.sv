@@ -1,13 +1,13 @@
-// The order of a job: the objects' records word by word, then the prototypes group by group, then the
-// packet's end.
+// The order of a job: the objects' records word by word, then the prototypes group by group, then
+// the packet's end.
 //
-// `go` starts. An edge of a box is handed out while `box_ready`; a coefficient and a group of numbers
-// are in `numbers` with `coefficient` and `place` in the clock after they were taken. Nothing behind
-// ever waits, so this module alone stops the stream. `done` is high for one clock when the packet has
-// ended and everything has passed through; `wrong`, valid with it, is whether it had another length.
-// A group comes back in the next prototype at least SPACING clocks later: a grid of fewer groups
-// pauses after each prototype. So do the prototypes as a whole until `bound_known`.
-// Throughput: a group a clock, so ceil(grid_width / WORDS) clocks a row.
+// `go` starts. An edge of a box is handed out while `box_ready`; a coefficient and a group of
+// numbers are in `numbers` with `coefficient` and `place` in the clock after they were taken.
+// Nothing behind ever waits, so this module alone stops the stream. `done` is high for one clock
+// when the packet has ended and everything has passed through; `wrong`, valid with it, is whether
+// it had another length. A group comes back in the next prototype at least SPACING clocks later: a
+// grid of fewer groups pauses after each prototype. So do the prototypes as a whole until
+// `bound_known`. Throughput: a group a clock, so ceil(grid_width / WORDS) clocks a row.
 
 // The job is handed over whole.
 // verilator lint_off UNUSEDSIGNAL

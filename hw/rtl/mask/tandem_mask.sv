@@ -1,12 +1,13 @@
 // `mask`: prototypes and the coefficients of boxes to the outlines of objects, bit-equal to
 // tandem_model::mask.
 //
-// AXI4-Lite registers of hw/regs/mask.rdl, one AXI4-Stream packet in (a record an object, then the prototypes
-// plane by plane), one out (a header an object, then all runs). The sums of the cells inside the boxes wait in RAM
-// while the planes go by, and one pass serves OBJECTS boxes. S_BYTES / 4 numbers of a row are taken a
-// clock: prototypes * grid_height * ceil(grid_width / (S_BYTES / 4)) clocks a job, beside some 70 an
-// object for its box, its record's words, and for the runs a clock a group and 2 a run behind the last number. A box may
-// have CELLS cells in whole groups. Nothing is sent of a job that does not end with Ok.
+// AXI4-Lite registers of hw/regs/mask.rdl, one AXI4-Stream packet in (a record an object, then the
+// prototypes plane by plane), one out (a header an object, then all runs). The sums of the cells
+// inside the boxes wait in RAM while the planes go by, and one pass serves OBJECTS boxes. S_BYTES /
+// 4 numbers of a row are taken a clock: prototypes * grid_height * ceil(grid_width / (S_BYTES / 4))
+// clocks a job, beside some 70 an object for its box, its record's words, and for the runs a clock
+// a group and 2 a run behind the last number. A box may have CELLS cells in whole groups. Nothing
+// is sent of a job that does not end with Ok.
 
 module tandem_mask
   import mask_pkg::*;

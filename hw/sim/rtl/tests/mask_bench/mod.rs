@@ -1,10 +1,18 @@
 //! The kernel under test, and what the model says about a job.
+#![allow(dead_code, reason = "each bench uses its part")]
 
 pub mod cases;
 
 use tandem_model::mask::{MaskError, MaskJob, MaskRoom, MaskScratch, Run, run};
 use tandem_regs::mask::{CAPS, offset};
 use tandem_rtl::{Kernel, SinkId, SourceId, Stall};
+
+/// The simulated builds with what they have room for; mutants are of the first.
+pub const BUILDS: [(&str, MaskRoom); 3] = [
+    ("mask_2", MaskRoom { objects: 3, lanes: 2, cells: 512 }),
+    ("mask_1", MaskRoom { objects: 2, lanes: 1, cells: 300 }),
+    ("mask_4", MaskRoom { objects: 4, lanes: 4, cells: 8192 }),
+];
 
 pub const OK: u32 = 0;
 pub const REFUSED_PARAMS: u32 = 1;
