@@ -5,7 +5,7 @@ stored by the kernel, which gets a strobe and gives the value to read. What has 
 its reset value while CTRL.RESET is 1.
 """
 
-KERNELS = ["ctc", "gate", "post", "pre", "slice"]
+KERNELS = ["ctc", "gate", "mask", "post", "pre", "slice"]
 INDENT = "  "
 
 

@@ -24,6 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 PRE, POST, NMS, GATE, SLICE = "tandem_pre", "tandem_post", "nms", "tandem_gate", "tandem_slice"
+MASK = "tandem_mask"
 WIDE = {"LANES": 16, "S_BYTES": 16, "M_BYTES": 16}
 # Bits of CAPS: NV12 or RGB, planar.
 NV12, RGB, ALL = 0x0102, 0x0101, 0x7F7F
@@ -40,12 +41,16 @@ BUILDS = [
     *((f"nms alone, {lanes} lanes", NMS, {"LANES": lanes}) for lanes in (8, 16, 32)),
     ("gate", GATE, {}),
     ("slice, 8 lanes, 64 KiB", SLICE, {"S_BYTES": 8, "M_BYTES": 8, "STORE_BYTES": 65536}),
+    *((f"mask, {wide // 4} numbers a clock, 4 objects of 8192 cells", MASK, {"S_BYTES": wide, "M_BYTES": wide})
+      for wide in (4, 8, 16)),
+    ("mask, 4 numbers a clock, 4 objects of 16384 cells, in UltraRAM", MASK, {"CELLS": 16384, "ULTRA": 1}),
 ]
 # Benches that print clocks: file of hw/sim/rtl/tests, name of the test.
 CLOCKS = [
     ("pre", "frames_come_at_the_speed_of_their_input"),
     ("nms", "nms_clocks"),
     ("slice", "clocks_of_typical_layers_stay_near_the_limit"),
+    ("mask_clocks", "clocks_of_a_typical_job_stay_near_the_limit"),
 ]
 
 # Of ctc the digits of a label and all classes of a recogniser of Chinese.

@@ -1,6 +1,12 @@
 //! `mask`: a box's coefficients and the image's prototypes in, the object's outline out.
 
+mod job;
+
 use serde::{Deserialize, Serialize};
+
+pub use job::{
+    HEADER_BYTES, MAX_OBJECTS, MaskError, MaskJob, MaskRoom, MaskScratch, RUN_BYTES, run,
+};
 
 use crate::post::fixed::{LOGIT_LIMIT, is_finite, sigmoid, to_fixed};
 use crate::refusal::{Refusal, check, enough, enough_mut};

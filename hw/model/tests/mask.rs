@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tandem_model::Refusal;
-use tandem_model::mask::*;
+use tandem_model::mask::{self, *};
 
 fn bytes(numbers: &[f32]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
@@ -137,4 +137,86 @@ fn refusals_name_the_field() {
     let mut runs = [Run::default(); 1];
     let error = mask(&SMALL, &[0; 16], &[0; 8], WHOLE, &mut runs).unwrap_err();
     assert_eq!((error, runs[0].length), (short("mask.runs", 1, 2), 4));
+}
+
+const ROOM: MaskRoom = MaskRoom { objects: 3, lanes: 4, cells: 16 };
+
+fn job(
+    job: &MaskJob,
+    room: &MaskRoom,
+    objects: &[([i32; 4], &[f32])],
+    prototypes: &[f32],
+) -> Result<Vec<u8>, MaskError> {
+    let mut packet = Vec::new();
+    for (edges, coefficients) in objects {
+        packet.extend(edges.iter().flat_map(|edge| edge.to_le_bytes()));
+        packet.extend(bytes(coefficients));
+    }
+    packet.extend(bytes(prototypes));
+    let (mut fixed, mut runs) = (vec![0; job.params.numbers()], vec![Run::default(); 40]);
+    let mut result = vec![0x55; 400];
+    let mut scratch = MaskScratch { fixed: &mut fixed[..], runs: &mut runs[..] };
+    let length = mask::run(job, room, &packet, &mut scratch, &mut result)?;
+    result.truncate(length);
+    Ok(result)
+}
+
+#[test]
+fn a_result_is_headers_and_then_runs() {
+    let first = [1.0, 1.0, -1.0, 1.0, -1.0, -1.0, 1.0, 1.0];
+    let second = [0.0, -2.0, 0.0, 0.0, 2.0, 0.0, f32::INFINITY, 0.0];
+    let prototypes = [first, second].concat();
+    let top = [0, 0, 16 << 8, 4 << 8];
+    let objects: [([i32; 4], &[f32]); 3] =
+        [(WHOLE, &[1.0, 1.0]), (WHOLE, &[f32::NAN, 0.0]), (top, &[-1.0, 0.0])];
+    let whole = MaskJob { params: SMALL, objects: 3, max_runs: 5 };
+    let words = [
+        [4, 4, 1, 0],
+        [0, 0, 8, 4],
+        [1, 1, 0, 4],
+        // y and x, length, twice.
+        [0, 1, 3 << 16, 1],
+        [1, 1, 1 | 3 << 16, 1],
+    ];
+    let wanted = words.concat().into_iter().chain([2 << 16, 1]).flat_map(u32::to_le_bytes);
+    assert_eq!(job(&whole, &ROOM, &objects, &prototypes), Ok(wanted.collect()));
+    // The last object's run does not fit.
+    let tight = MaskJob { max_runs: 4, ..whole };
+    let error = job(&tight, &ROOM, &objects, &prototypes);
+    assert_eq!(error, Err(MaskError::TooManyRuns { object: 2 }));
+}
+
+#[test]
+fn room_is_counted_in_groups() {
+    let wide = MaskParams { grid_w: 9, grid_h: 4, stride: 1, ..SMALL };
+    let one = MaskJob { params: wide, objects: 1, max_runs: 40 };
+    let taken = |left: i32, top: i32, right: i32, bottom: i32| {
+        one.cells_taken([left << 8, top << 8, right << 8, bottom << 8], &ROOM)
+    };
+    assert_eq!([taken(0, 0, 9, 1), taken(3, 0, 5, 2), taken(4, 1, 8, 4)], [12, 16, 12]);
+    assert_eq!([taken(3, 0, 3, 2), taken(5, 0, 3, 2), taken(0, 9, 4, 9)], [0; 3]);
+    let zeros = [0.0; 72];
+    let attempt = |edges: [i32; 4]| job(&one, &ROOM, &[(edges, &[0.0; 2])], &zeros);
+    assert!(attempt([3 << 8, 0, 5 << 8, 2 << 8]).is_ok());
+    let large = attempt([3 << 8, 0, 5 << 8, 3 << 8]);
+    assert_eq!(large, Err(MaskError::TooLarge { object: 0, cells: 24 }));
+    assert!(attempt([0, 0, 0, 4 << 8]).is_ok());
+}
+
+#[test]
+fn a_job_is_refused_by_its_objects_and_its_length() {
+    let good = MaskJob { params: SMALL, objects: 1, max_runs: 40 };
+    let attempt = |wanted: MaskJob, numbers: usize| {
+        job(&wanted, &ROOM, &[(WHOLE, &[0.0; 2])], &vec![0.0; numbers]).map(|_| ())
+    };
+    assert_eq!(attempt(good, 16), Ok(()));
+    for objects in [0, 4, 17] {
+        let wanted = Err(MaskError::Refused(Refusal::Range("mask.objects")));
+        assert_eq!(attempt(MaskJob { objects, ..good }, 16), wanted);
+    }
+    assert_eq!(attempt(good, 15), Err(MaskError::Length { have: 84, need: 88 }));
+    assert_eq!(attempt(good, 17), Err(MaskError::Length { have: 92, need: 88 }));
+    let narrow = MaskParams { grid_w: 0, ..SMALL };
+    let wanted = Err(MaskError::Refused(Refusal::Range("mask.grid_w")));
+    assert_eq!(attempt(MaskJob { params: narrow, ..good }, 16), wanted);
 }

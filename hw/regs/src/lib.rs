@@ -10,5 +10,5 @@ mod generated;
 pub mod irq;
 mod reg;
 
-pub use generated::{axi_dma, ctc, gate, kernel, post, pre, sg_descriptor, slice};
+pub use generated::{axi_dma, ctc, gate, kernel, mask, post, pre, sg_descriptor, slice};
 pub use reg::{Access, CanRead, CanWrite, ReadOnly, ReadWrite, Reg, WriteOnly};

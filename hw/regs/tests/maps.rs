@@ -1,6 +1,6 @@
 //! What must hold between the maps.
 
-use tandem_regs::{axi_dma, ctc, gate, kernel, post, pre, sg_descriptor, slice};
+use tandem_regs::{axi_dma, ctc, gate, kernel, mask, post, pre, sg_descriptor, slice};
 
 /// Code that drives either kernel uses `kernel`; it must be where `pre` and `post` have it.
 #[test]
@@ -15,8 +15,10 @@ fn kernels_share_their_common_part() {
     assert_eq!(common, in_post);
     use ctc::offset as c;
     let in_ctc = [c::ID, c::VERSION, c::CAPS, c::HASH, c::START, c::DONE, c::ACK, c::STATUS];
-    assert_eq!(common, in_ctc);
-    assert_eq!(k::CTRL, c::CTRL);
+    assert_eq!((common, k::CTRL), (in_ctc, c::CTRL));
+    use mask::offset as m;
+    let in_mask = [m::ID, m::VERSION, m::CAPS, m::HASH, m::START, m::DONE, m::ACK, m::STATUS];
+    assert_eq!((common, k::CTRL), (in_mask, m::CTRL));
     assert_eq!([k::CTRL; 3], [a::CTRL, b::CTRL, gate::offset::CTRL]);
     assert_eq!([k::ID, k::HASH], [gate::offset::ID, gate::offset::HASH]);
 }
@@ -25,6 +27,7 @@ fn kernels_share_their_common_part() {
 fn identities_are_readable_text() {
     assert_eq!(&pre::ID.reset().to_le_bytes(), b"PRE0");
     assert_eq!(&post::ID.reset().to_le_bytes(), b"POS0");
+    assert_eq!(&mask::ID.reset().to_le_bytes(), b"MSK0");
     assert_eq!(&gate::ID.reset().to_le_bytes(), b"GAT0");
     assert_eq!(&ctc::ID.reset().to_le_bytes(), b"CTC0");
 }
@@ -38,6 +41,7 @@ fn hashes_differ() {
         slice::MAP_HASH,
         kernel::MAP_HASH,
         ctc::MAP_HASH,
+        mask::MAP_HASH,
     ];
     for (i, a) in hashes.iter().enumerate() {
         assert!(hashes[i + 1..].iter().all(|b| a != b));

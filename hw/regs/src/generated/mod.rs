@@ -10,6 +10,8 @@ pub mod gate;
 #[rustfmt::skip]
 pub mod kernel;
 #[rustfmt::skip]
+pub mod mask;
+#[rustfmt::skip]
 pub mod post;
 #[rustfmt::skip]
 pub mod pre;

@@ -207,6 +207,7 @@ impl Core for RtlCore {
             0 => Ok(()),
             2 => Err(Status::TooManyCandidates),
             3 => Err(Status::ShortInput),
+            4 => Err(Status::TooLarge),
             _ => Err(Status::Refused),
         })
     }

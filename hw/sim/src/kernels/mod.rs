@@ -1,10 +1,11 @@
-//! `pre`, `post` and `ctc` behind AXI4-Lite registers, between the two streams of their DMA.
+//! `pre`, `post`, `ctc` and `mask` behind AXI4-Lite registers, between the two streams of their DMA.
 //!
 //! [`Kernel`] is what they have in common: identity, job counter, acknowledge, reset. A [`Core`]
 //! is what differs: parameters, and the function of `tandem_model` that does the work.
 
 mod ctc;
 mod gather;
+mod mask;
 mod post;
 mod pre;
 mod work;
@@ -15,6 +16,7 @@ use tandem_regs::pre::{KERNEL_CTRL, offset};
 
 pub use ctc::CtcCore;
 pub use gather::{Gather, Order};
+pub use mask::MaskCore;
 pub use post::PostCore;
 pub use pre::PreCore;
 pub use work::{AnyCore, Core, Identity, PARAMS, ParamFile, Status};

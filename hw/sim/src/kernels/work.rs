@@ -39,10 +39,12 @@ pub enum Status {
     Ok = 0,
     /// A parameter is out of range; the streams were not touched.
     Refused = 1,
-    /// More candidates than the kernel holds; there is no output.
+    /// More candidates than the kernel holds, or more runs than `mask` may give; there is no output.
     TooManyCandidates = 2,
     /// The input packet was shorter or longer than the parameters say; there is no output.
     ShortInput = 3,
+    /// A box of `mask` has more cells than the kernel holds; there is no output.
+    TooLarge = 4,
 }
 
 /// The identity registers.
