@@ -140,6 +140,7 @@ fn post_params(count: u8, classes: u16, grid: [(u8, u8); 4], gap: [u8; 4]) -> Po
             anchor_count: 1 + gap[i] % 3,
             anchors: [(10, 13), (16, 30), (33, 23)],
             offset,
+            ..Head::UNUSED
         };
         offset += (head.bytes(classes) as u32).next_multiple_of(64) + 64 * u32::from(gap[i] % 3);
         head

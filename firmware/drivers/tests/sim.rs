@@ -143,6 +143,7 @@ fn post_jobs_give_the_models_result() {
         anchor_count: 2,
         anchors: [(10, 13), (16, 30), (33, 23)],
         offset,
+        ..Head::UNUSED
     };
     let mut params = PostParams {
         head_count: 2,
@@ -191,6 +192,7 @@ fn heads_without_anchors_and_the_best_candidates_run_on_the_kernel() {
         anchor_count: 1,
         anchors: [(0, 0); 3],
         offset,
+        ..Head::UNUSED
     };
     let params = PostParams {
         head_count: 3,
