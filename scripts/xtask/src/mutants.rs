@@ -271,6 +271,8 @@ fn bench(runner: &Runner, kernel: &Kernel, models: Option<&Path>) -> Result<bool
     for bench in &kernel.benches {
         command.args(["--test", bench]);
     }
+    // The others are what they were.
+    command.env("TANDEM_RTL_TESTED", kernel.models.join(","));
     if let Some(models) = models {
         command.env("TANDEM_RTL_MODELS", models);
     }

@@ -7,7 +7,7 @@ use post_support::cover::{BINS, note, note_numbers};
 use post_support::jobs::{self, Build, Spread};
 use tandem_model::post::{Element, Head, HeadKind, PostParams, Scale};
 use tandem_regs::post::offset;
-use tandem_rtl::{Bins, Rng, Stall, cases, first};
+use tandem_rtl::{Bins, Rng, Stall, cases, first, tested};
 
 /// The threshold on a score that occurs, or one above it.
 fn threshold_on_a_score(bench: &mut Bench, rng: &mut Rng, p: &mut PostParams, slot: &[u8]) -> i32 {
@@ -123,6 +123,9 @@ fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Bins, ca
 }
 
 fn random_jobs(name: &str, build: Build, usual: u64, rare: &[&str]) {
+    if !tested(name) {
+        return;
+    }
     let mut cover = Bins::new(BINS);
     let mut bench = Bench::new(name, 1);
     let mut clocks = 0;
@@ -175,6 +178,9 @@ fn a_number_a_clock() {
         ("post_wide", 16, [F32, F32]),
         ("post_wide", 16, [I8, F32]),
     ] {
+        if !tested(name) {
+            continue;
+        }
         let mut bench = Bench::new(name, 2);
         let mut rng = Rng::new(4);
         let mut p = jobs::params(&mut rng, SMALL, 100);
