@@ -24,6 +24,7 @@ fn post() -> PostParams {
         anchor_count: 1,
         anchors: [(12, 10); 3],
         offset: 0,
+        ..Head::UNUSED
     };
     PostParams {
         head_count: 1,

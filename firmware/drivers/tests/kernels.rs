@@ -6,7 +6,7 @@ use common::{Fake, small_pre};
 use tandem_drivers::bus::Bus;
 use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PostKernel, PreKernel};
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
-use tandem_model::post::{Head, HeadKind, PostParams};
+use tandem_model::post::{Element as HeadElement, Head, HeadKind, PostParams, Scale};
 use tandem_model::pre::{Channels, Element, Kernel3, Layout, PixelFormat, PreParams, Resize};
 use tandem_regs::pre::CAPS;
 use tandem_regs::{gate, post, pre};
@@ -220,6 +220,58 @@ fn a_kernel_that_lacks_a_decoder_is_not_given_its_heads() {
         let best = KernelError::Unsupported("the best K candidates");
         assert_eq!(configure(without, &params), Err(best));
     }
+}
+
+#[test]
+fn a_kernel_that_lacks_an_element_is_not_given_its_heads() {
+    let fake = Fake::new();
+    fake.poke(BASE, post::ID.reset());
+    fake.poke(BASE + post::offset::VERSION, post::VERSION.reset());
+    fake.poke(BASE + post::offset::HASH, post::MAP_HASH);
+    fake.poke(BASE + post::offset::CAPACITY, u32::MAX);
+    let scale = Scale::from_register(120 << 15 | 77);
+    let head = Head {
+        kind: HeadKind::YoloX,
+        grid_w: 1,
+        grid_h: 1,
+        stride: 1,
+        anchor_count: 1,
+        scale,
+        zero: -2,
+        ..Head::UNUSED
+    };
+    let mut params = PostParams {
+        head_count: 1,
+        heads: [head; 4],
+        classes: 1,
+        score_threshold: 1,
+        iou_threshold: 1,
+        class_agnostic: false,
+        top_k: 0,
+        max_detections: 1,
+        width: 8,
+        height: 8,
+    };
+    let configure = |caps: u32, params: &PostParams| {
+        fake.poke(BASE + post::offset::CAPS, caps);
+        let mut kernel = PostKernel::new(&fake, BASE);
+        kernel.identify().expect("identity");
+        kernel.configure(params)
+    };
+    let fields = [post::CAPS::F16, post::CAPS::I8].map(|field| field.mask << field.shift);
+    let none = post::CAPS.reset() & !(fields[0] | fields[1]);
+    assert_eq!(configure(none, &params), Ok(()), "f32 is always there");
+    for (element, field) in [(HeadElement::F16, fields[0]), (HeadElement::I8, fields[1])] {
+        params.heads[0].element = element;
+        let without = post::CAPS.reset() & !field;
+        let refused = KernelError::Unsupported("that element");
+        assert_eq!(configure(without, &params), Err(refused));
+        assert_eq!(configure(none | field, &params), Ok(()));
+        let config = fake.peek(BASE + post::offset::H0_CONFIG);
+        assert_eq!(post::HEAD_CONFIG::ELEMENT.read(config), element as u32);
+    }
+    let quant = fake.peek(BASE + post::offset::H0_QUANT);
+    assert_eq!(quant, scale.register() | 0xfe00_0000);
 }
 
 #[test]

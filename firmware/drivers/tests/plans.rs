@@ -5,7 +5,7 @@ mod common;
 use common::{WIDE, small_pre};
 use proptest::prelude::*;
 use tandem_drivers::dma::{Limits, Plan, PlanError, Segment};
-use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
+use tandem_model::post::{Element as HeadElement, Head, HeadKind, MAX_HEADS, PostParams};
 use tandem_model::pre::{Channels, Element, Frame, Layout, PixelFormat, PreParams, Rect, packets};
 
 const BASE: u32 = 0x4100_0000;
@@ -140,6 +140,8 @@ fn post_params(count: u8, classes: u16, grid: [(u8, u8); 4], gap: [u8; 4]) -> Po
             anchor_count: 1 + gap[i] % 3,
             anchors: [(10, 13), (16, 30), (33, 23)],
             offset,
+            element: HeadElement::from_u8(gap[i] / 3 % 3).expect("an element"),
+            ..Head::UNUSED
         };
         offset += (head.bytes(classes) as u32).next_multiple_of(64) + 64 * u32::from(gap[i] % 3);
         head

@@ -9,7 +9,10 @@ use lane::{DESCRIPTORS, Failure, INPUT, Lane, MAP, OUTPUT, SimBus, expected, noi
 use proptest::prelude::*;
 use tandem_drivers::dma::{DmaError, Job, LengthProbe, Plan, ProbeStep, Progress, polls};
 use tandem_drivers::kernel::{Cancel, GateDriver, Post, PostKernel};
-use tandem_model::post::{Head, HeadKind, PostParams, PostScratch, postprocess};
+use tandem_model::post::{
+    Element as HeadElement, Head, HeadKind, PostParams, PostScratch, Scale, postprocess,
+    read_result,
+};
 use tandem_model::pre::{Channels, Element, Frame, Layout, PixelFormat, PreParams, Rect};
 use tandem_sim::axi_dma::DmaConfig;
 use tandem_sim::fault::{Fault, FaultLane};
@@ -143,6 +146,7 @@ fn post_jobs_give_the_models_result() {
         anchor_count: 2,
         anchors: [(10, 13), (16, 30), (33, 23)],
         offset,
+        ..Head::UNUSED
     };
     let mut params = PostParams {
         head_count: 2,
@@ -191,6 +195,7 @@ fn heads_without_anchors_and_the_best_candidates_run_on_the_kernel() {
         anchor_count: 1,
         anchors: [(0, 0); 3],
         offset,
+        ..Head::UNUSED
     };
     let params = PostParams {
         head_count: 3,
@@ -216,6 +221,62 @@ fn heads_without_anchors_and_the_best_candidates_run_on_the_kernel() {
     let mut scratch = Box::new(PostScratch::new());
     let header = postprocess(&params, &heads, &mut result, &mut scratch).expect("valid");
     assert!(header.surplus > 0 && header.count > 10, "{header:?}");
+    let input = Plan::post_input(&params, INPUT).expect("plan");
+    let output = Plan::post_output(&params, OUTPUT).expect("plan");
+    let written = lane.run(&params, input, output).expect("job");
+    assert_eq!(bus.get(OUTPUT, written as usize), result[..header.result_bytes()]);
+}
+
+/// An odd number of bytes, then halves, then words: what the descriptors bring without gaps.
+#[test]
+fn heads_of_every_element_run_on_the_kernel() {
+    let head = |element, (grid_w, grid_h): (u16, u16), offset| Head {
+        kind: HeadKind::YoloX,
+        grid_w,
+        grid_h,
+        stride: 8,
+        anchor_count: 1,
+        offset,
+        element,
+        // A step of 1/32.
+        scale: Scale::from_register(122 << 15),
+        zero: -9,
+        ..Head::UNUSED
+    };
+    let params = PostParams {
+        head_count: 3,
+        heads: [
+            head(HeadElement::I8, (7, 5), 4096),
+            head(HeadElement::F16, (5, 5), 64),
+            head(HeadElement::F32, (8, 8), 8192),
+            Head::UNUSED,
+        ],
+        classes: 2,
+        score_threshold: 20_000,
+        iou_threshold: 60_000,
+        class_agnostic: false,
+        top_k: 0,
+        max_detections: 100,
+        width: 64,
+        height: 64,
+    };
+    assert_eq!(params.heads[0].bytes(2) % 2, 1);
+    let bus = SimBus::new(DmaConfig::default());
+    let mut lane: Lane<'_, Post> = Lane::new(&bus, MAP.dma_post, PostKernel::new(&bus, MAP.post));
+    let mut heads = logits(&bus, &params);
+    // f16 of -2 to 2 and some that are not finite, then bytes as they come.
+    let noise = noise(8192);
+    for (half, noise) in heads[64..4096].as_chunks_mut::<2>().0.iter_mut().zip(&noise) {
+        *half = [*noise, noise & 0xbf];
+    }
+    heads[4096..8192].copy_from_slice(&noise[..4096]);
+    bus.put(INPUT, &heads);
+    let mut result = vec![0; params.result_bytes()];
+    let mut scratch = Box::new(PostScratch::new());
+    let header = postprocess(&params, &heads, &mut result, &mut scratch).expect("valid");
+    let found: Vec<_> = read_result(&result).expect("a result").1.map(|d| d.index).collect();
+    let of = |indices: std::ops::Range<u32>| found.iter().any(|index| indices.contains(index));
+    assert!(of(0..35) && of(35..60) && of(60..124), "a detection of each head");
     let input = Plan::post_input(&params, INPUT).expect("plan");
     let output = Plan::post_output(&params, OUTPUT).expect("plan");
     let written = lane.run(&params, input, output).expect("job");

@@ -52,6 +52,7 @@ fn largest_post() -> Work {
         anchor_count: u8::MAX,
         anchors: [(u16::MAX, u16::MAX); MAX_ANCHORS],
         offset: u32::MAX,
+        ..Head::UNUSED
     };
     let params = PostParams {
         head_count: u8::MAX,

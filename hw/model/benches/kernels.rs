@@ -40,6 +40,7 @@ fn yolo_tiny(per_mille: u32) -> (PostParams, Vec<u8>) {
         anchor_count: 3,
         anchors,
         offset,
+        ..Head::UNUSED
     };
     let coarse = head(13, 32, [(81, 82), (135, 169), (344, 319)], 0);
     let fine_at = coarse.bytes(80).next_multiple_of(64) as u32;

@@ -2,6 +2,7 @@
 
 mod decode;
 mod dfl;
+mod element;
 pub(crate) mod fixed;
 pub(crate) mod nms;
 mod params;
@@ -12,6 +13,7 @@ mod select;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use element::{Element, Scale, f32_of_f16};
 pub use nms::{NmsScratch, suppress};
 pub use result::read_result;
 pub use run::{PostScratch, postprocess};
@@ -60,7 +62,7 @@ pub enum HeadKind {
     Boxes = 4,
 }
 
-/// One output of the network: f32, little endian,
+/// One output of the network: numbers of one [`Element`], little endian,
 /// `[anchors * (box numbers + classes), grid_h, grid_w]`; see [`HeadKind::box_numbers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -78,6 +80,15 @@ pub struct Head {
     pub anchors: [(u16, u16); MAX_ANCHORS],
     /// Where the head begins in the heads slot, in bytes (a multiple of 64).
     pub offset: u32,
+    /// What its numbers are.
+    #[serde(default)]
+    pub element: Element,
+    /// What a step of an i8 head is worth; not read for other elements.
+    #[serde(default)]
+    pub scale: Scale,
+    /// The byte that stands for 0 in an i8 head; not read for other elements.
+    #[serde(default)]
+    pub zero: i8,
 }
 
 /// Everything that one run of the kernel is told.

@@ -133,6 +133,7 @@ fn heads_give_the_boxes_of_a_float_decoder() {
         anchor_count: 1,
         anchors: [(0, 0); MAX_ANCHORS],
         offset: 0,
+        ..Head::UNUSED
     };
     let p = PostParams {
         head_count: 1,

@@ -16,6 +16,7 @@ fn params(classes: u16, threshold: u16, anchors: [(u16, u16); MAX_ANCHORS]) -> P
         anchor_count,
         anchors,
         offset,
+        ..Head::UNUSED
     };
     let first = head(HeadKind::YoloV3, (5, 4), 32, 3, 64);
     let second_at = (64 + first.bytes(classes)).next_multiple_of(64) as u32;

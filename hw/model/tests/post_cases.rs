@@ -12,6 +12,7 @@ fn one(grid: u16, classes: u16) -> (PostParams, Vec<f32>) {
         anchor_count: 1,
         anchors: [(16, 12), (0, 0), (0, 0)],
         offset: 0,
+        ..Head::UNUSED
     };
     let params = PostParams {
         head_count: 1,

@@ -20,6 +20,7 @@ fn params(classes: u16, threshold: u16, stride: u16) -> PostParams {
             anchor_count: 1,
             anchors: [(0, 0); MAX_ANCHORS],
             offset,
+            ..Head::UNUSED
         };
         offset = (offset + head.bytes(classes) as u32).next_multiple_of(64);
         head

@@ -1,6 +1,7 @@
 // Looks at a job's parameters as PostParams::validate of hw/model does, twice as hw/sim does: with
 // the heads where the registers say, and where the stream has them, each behind the one before at
-// the next multiple of 64. A grid beyond what this build holds is refused, too.
+// the next multiple of 64. A grid beyond what this build holds is refused, too, and an element that
+// is not in it.
 //
 // `start` for a clock with `job` stable until `finished`, which is high for a clock; `good` and
 // `plans` are stable from then on. At most 10 clocks a head.
@@ -8,7 +9,10 @@ module post_check
   import post_pkg::*;
 #(
     parameter int unsigned CELLS = 8400,
-    parameter int unsigned DFL_CELLS = 6400
+    parameter int unsigned DFL_CELLS = 6400,
+    // Elements beside f32 that are built in.
+    parameter bit HALF = 1'b1,
+    parameter bit BYTE = 1'b1
 ) (
     input  logic                  aclk,
     input  logic                  clear,
@@ -39,9 +43,11 @@ module post_check
   logic [1:0] at;
   head_t head;
   kind_t kind;
+  element_t element;
   logic list, anchored;
   assign head = job.heads[at];
   assign kind = kind_t'(head.kind[2:0]);
+  assign element = element_t'(head.element[1:0]);
   assign list = kind == BOXES;
   assign anchored = has_anchors(kind);
 
@@ -54,13 +60,21 @@ module post_check
   endfunction
 
   // What takes no product.
-  logic job_good, head_good;
+  logic job_good, head_good, element_good;
   logic [15:0] most_cells;
   always_comb begin
     job_good = job.head_count inside {[8'd1 : 8'd4]} && job.classes inside {[16'd1 : 16'd1024]} &&
         job.max_detections inside {[16'd1 : 16'd1024]} && job.top_k <= 13'd4096 &&
         sides(job.size);
-    head_good = head.kind <= 8'd4 && head.grid.width != '0 && head.grid.height != '0 &&
+    case (head.element)
+      4'(F32): element_good = 1'b1;
+      4'(F16): element_good = HALF;
+      // Every number is to be a normal f32, or 0.
+      4'(I8): element_good = BYTE && head.quant.scale.exponent inside {[8'd1 : 8'd246]};
+      default: element_good = 1'b0;
+    endcase
+    head_good = element_good && head.kind <= 4'd4 &&
+        head.grid.width != '0 && head.grid.height != '0 &&
         head.stride != '0 && head.stride <= (list ? 16'd1 : 16'd1024) &&
         head.anchor_count != '0 && head.anchor_count <= (anchored ? 8'd3 : 8'd1) &&
         head.offset[5:0] == '0 && head.offset <= 32'(MAX_BYTES);
@@ -121,7 +135,7 @@ module post_check
         step <= BYTES;
       end
       BYTES: begin
-        bytes <= over(numbers, head.anchor_count[1:0]);
+        bytes <= over(numbers, head.anchor_count[1:0], element);
         step <= ENDS;
       end
       ENDS: begin
@@ -130,6 +144,8 @@ module post_check
         taken <= {23'((30'(taken) + 30'(bytes) + 30'd63) >> 6), 6'b0};
         plans[at] <= '{
             kind: kind,
+            element: element,
+            quant: head.quant,
             cells: cells,
             grid_width: head.grid.width,
             stride: head.stride[10:0],
@@ -153,10 +169,11 @@ module post_check
     end
   end
 
-  // 4 bytes a number; more than 2^28 is as good as 2^28 + 1.
-  function automatic logic [28:0] over(input logic [26:0] count, input logic [1:0] anchors);
+  // 1, 2 or 4 bytes a number; more than 2^28 is as good as 2^28 + 1.
+  function automatic logic [28:0] over(input logic [26:0] count, input logic [1:0] anchors,
+                                       input element_t element_of);
     logic [30:0] sum;
-    sum = 31'({count, 2'b0}) * 31'(anchors);
+    sum = 31'(count) * 31'(anchors) << (2'd2 - 2'(element_of));
     return (sum > 31'(MAX_BYTES)) ? MAX_BYTES + 29'd1 : sum[28:0];
   endfunction
 endmodule : post_check

@@ -16,6 +16,8 @@ module post_dfl
     input  logic                              aclk,
     input  logic                              clear,
     input  dfl_step_t                         in,
+    // The number that comes with it.
+    input  logic      [                 31:0] bits,
     input  logic                              read,
     input  logic      [$clog2(DFL_CELLS)-1:0] read_at,
     output logic      [          3:0][34:0]   sum,
@@ -61,7 +63,7 @@ module post_dfl
   logic signed [31:0] logit_4, old_4;
   post_to_fixed fixed (
       .aclk,
-      .bits(in.bits),
+      .bits,
       .form(FIXED_Q24_WIDE),
       .magnitude(magnitude_3),
       .negative(negative_3)

@@ -25,6 +25,8 @@ module post_job_of
     now.heads[0].grid = {q.h0_grid_width, q.h0_grid_height};
     now.heads[0].stride = q.h0_config_stride;
     now.heads[0].kind = q.h0_config_kind;
+    now.heads[0].element = q.h0_config_element;
+    now.heads[0].quant = {q.h0_quant_scale, q.h0_quant_zero};
     now.heads[0].anchor_count = q.h0_config_anchors;
     now.heads[0].anchors[0] = {q.h0_anchor_0_width, q.h0_anchor_0_height};
     now.heads[0].anchors[1] = {q.h0_anchor_1_width, q.h0_anchor_1_height};
@@ -33,6 +35,8 @@ module post_job_of
     now.heads[1].grid = {q.h1_grid_width, q.h1_grid_height};
     now.heads[1].stride = q.h1_config_stride;
     now.heads[1].kind = q.h1_config_kind;
+    now.heads[1].element = q.h1_config_element;
+    now.heads[1].quant = {q.h1_quant_scale, q.h1_quant_zero};
     now.heads[1].anchor_count = q.h1_config_anchors;
     now.heads[1].anchors[0] = {q.h1_anchor_0_width, q.h1_anchor_0_height};
     now.heads[1].anchors[1] = {q.h1_anchor_1_width, q.h1_anchor_1_height};
@@ -41,6 +45,8 @@ module post_job_of
     now.heads[2].grid = {q.h2_grid_width, q.h2_grid_height};
     now.heads[2].stride = q.h2_config_stride;
     now.heads[2].kind = q.h2_config_kind;
+    now.heads[2].element = q.h2_config_element;
+    now.heads[2].quant = {q.h2_quant_scale, q.h2_quant_zero};
     now.heads[2].anchor_count = q.h2_config_anchors;
     now.heads[2].anchors[0] = {q.h2_anchor_0_width, q.h2_anchor_0_height};
     now.heads[2].anchors[1] = {q.h2_anchor_1_width, q.h2_anchor_1_height};
@@ -49,6 +55,8 @@ module post_job_of
     now.heads[3].grid = {q.h3_grid_width, q.h3_grid_height};
     now.heads[3].stride = q.h3_config_stride;
     now.heads[3].kind = q.h3_config_kind;
+    now.heads[3].element = q.h3_config_element;
+    now.heads[3].quant = {q.h3_quant_scale, q.h3_quant_zero};
     now.heads[3].anchor_count = q.h3_config_anchors;
     now.heads[3].anchors[0] = {q.h3_anchor_0_width, q.h3_anchor_0_height};
     now.heads[3].anchors[1] = {q.h3_anchor_1_width, q.h3_anchor_1_height};

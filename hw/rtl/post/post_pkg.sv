@@ -8,7 +8,7 @@ package post_pkg;
   localparam int unsigned COORD_BITS = 22;
   localparam int unsigned SCORE_BITS = 16;
   localparam int unsigned CLASS_BITS = 10;
-  // A job has at most 2^28 bytes of heads, and an anchor takes 20 of them at least.
+  // 4 heads of 3 anchors of at most 65535 cells.
   localparam int unsigned INDEX_BITS = 24;
   localparam int unsigned MAX_CANDIDATES = 4096;
   localparam int unsigned MAX_DETECTIONS = 1024;
@@ -56,6 +56,25 @@ package post_pkg;
     BOXES  = 3'd4
   } kind_t;
 
+  // What a head's numbers are, as in the register.
+  typedef enum logic [1:0] {
+    F32 = 2'd0,
+    F16 = 2'd1,
+    I8  = 2'd2
+  } element_t;
+
+  // Bits 30 to 8 of an f32.
+  typedef struct packed {
+    logic [7:0]  exponent;
+    logic [14:0] fraction;
+  } scale_t;
+
+  // An i8 is scale * (byte - zero).
+  typedef struct packed {
+    scale_t scale;
+    logic [7:0] zero;
+  } quant_t;
+
   typedef struct packed {
     logic [15:0] width;
     logic [15:0] height;
@@ -65,7 +84,9 @@ package post_pkg;
   typedef struct packed {
     size_t grid;
     logic [15:0] stride;
-    logic [7:0] kind;
+    logic [3:0] kind;
+    logic [3:0] element;
+    quant_t quant;
     logic [7:0] anchor_count;
     size_t [MAX_ANCHORS-1:0] anchors;
     logic [31:0] offset;
@@ -87,6 +108,8 @@ package post_pkg;
   // A head that was found good.
   typedef struct packed {
     kind_t kind;
+    element_t element;
+    quant_t quant;
     logic [CELL_BITS-1:0] cells;
     logic [CELL_BITS-1:0] grid_width;
     logic [10:0] stride;
@@ -106,7 +129,7 @@ package post_pkg;
     logic [CLASS_BITS-1:0] class_id;
   } number_t;
 
-  // A step of the distributions of a `yolov8` head: phase 0 to 3 brings the logits of a side, 1 to
+  // A step of the distributions of a `yolov8` head, with the number that comes: phase 0 to 3 brings the logits of a side, 1 to
   // 4 sums up those of the side before. `step` counts through the 16 planes of a phase.
   typedef struct packed {
     logic valid;
@@ -114,7 +137,6 @@ package post_pkg;
     logic [3:0] bin;
     logic [CELL_BITS+3:0] step;
     logic [CELL_BITS-1:0] at;
-    logic [31:0] bits;
   } dfl_step_t;
 
   // Where a cell is: of its grid, and of all anchors.
@@ -140,6 +162,11 @@ package post_pkg;
 
   function automatic logic has_anchors(input kind_t kind);
     return kind == YOLOV3 || kind == YOLOV5;
+  endfunction
+
+  // Bytes of a number.
+  function automatic logic [2:0] bytes_of(input element_t element);
+    return (element == I8) ? 3'd1 : (element == F16) ? 3'd2 : 3'd4;
   endfunction
 
   // Numbers of an anchor before its classes.

@@ -1,17 +1,18 @@
-// Walks the heads of a job beside the stream's words and says of each number where it belongs:
-// head, anchor, plane, cell. A number a clock, 1 clock later.
+// Walks the heads of a job beside the stream's numbers and says of each number where it belongs:
+// head, anchor, plane, cell. A number a clock, 1 clock later, with its bytes as they came; `element`
+// and `quant` say what those are.
 //
 // Numbers of the same cell are at least 8 clocks apart, however the words come, so that what the
 // parts behind keep of a cell is written before it is read again: a grid of fewer than 8 cells
 // pauses after each plane for the clocks that it lacks. Before a head
 // that comes after a `yolov8` head it waits for `drained`, because distances are read late.
-// Without `room` it takes no word.
+// Without `room` it takes no number.
 //
 // `yolov8`: the sums of the last side are made while the first 16 class planes come. If there are
 // fewer than 17, the steps that are missing are put in before the last plane, whose cells become
 // candidates.
 //
-// `start` for a clock; then up to and including the packet's last word: `ended` is high for a
+// `start` for a clock; then up to and including the packet's last number: `ended` is high for a
 // clock, `complete` with it if the packet was as long as the heads are.
 module post_walk
   import post_pkg::*;
@@ -22,14 +23,17 @@ module post_walk
     input  logic  [                 2:0] head_count,
     input  logic  [                10:0] classes,
     input  plan_t [       MAX_HEADS-1:0] plans,
-    input  logic                         word_valid,
-    output logic                         word_ready,
-    input  logic  [                31:0] word,
-    input  logic  [                 2:0] word_bytes,
-    input  logic                         word_last,
+    input  logic                         raw_valid,
+    output logic                         raw_ready,
+    input  logic  [                31:0] raw,
+    input  logic  [                 2:0] raw_bytes,
+    input  logic                         raw_last,
     input  logic                         room,
     input  logic                         drained,
+    output logic  [                 2:0] raw_width,
     output number_t                      number,
+    output element_t                     element,
+    output quant_t                       quant,
     output dfl_step_t                    dfl,
     output place_t                       place,
     output rule_t                        rule,
@@ -63,7 +67,7 @@ module post_walk
   logic [2:0] pause;
   logic wait_drained, broken;
 
-  logic is_dfl, is_class, in_last, at_end, filling, may_go, take, go;
+  logic is_dfl, is_class, in_last, at_end, filling, may_go, take, go, whole;
   assign is_dfl = plan.kind == YOLOV8;
   assign is_class = plane >= first_class;
   assign in_last = plane == last_plane;
@@ -71,18 +75,24 @@ module post_walk
   // Steps without a number: none left but the last plane, and sums still to be made.
   assign filling = state == WALK && is_dfl && in_last && !bin[4];
   assign may_go = at != '0 || (pause == '0 && (!wait_drained || drained));
-  assign word_ready = (state == WALK && !filling && may_go && room) || state == REST;
-  assign take = word_valid && word_ready;
-  assign go = state == WALK && ((filling && may_go) || (take && word_bytes == 3'd4));
+  // What is behind the last head is taken as fast as it can be.
+  assign raw_width = (state == REST) ? 3'd4 : bytes_of(plan.element);
+  assign whole = raw_bytes == raw_width;
+  // A plan changes two clocks after its last number was taken at the earliest.
+  assign element = plan.element;
+  assign quant = plan.quant;
+  assign raw_ready = (state == WALK && !filling && may_go && room) || state == REST;
+  assign take = raw_valid && raw_ready;
+  assign go = state == WALK && ((filling && may_go) || (take && whole));
 
-  assign ended = take && word_last;
-  assign complete = !broken && ((state == REST) ? word_bytes == '0 :
-      word_bytes == 3'd4 && at_end && in_last && anchor == plan.anchor_count - 1'b1 &&
+  assign ended = take && raw_last;
+  assign complete = !broken && ((state == REST) ? raw_bytes == '0 :
+      whole && at_end && in_last && anchor == plan.anchor_count - 1'b1 &&
       head == head_count - 1'b1);
 
   always_ff @(posedge aclk) begin
     number.valid <= go && !filling;
-    number.bits <= word;
+    number.bits <= raw;
     number.at <= at;
     number.first_plane <= plane == '0;
     number.last_plane <= in_last;
@@ -96,7 +106,6 @@ module post_walk
     dfl.bin <= bin[3:0];
     dfl.step <= step;
     dfl.at <= at;
-    dfl.bits <= word;
     place <= '{x: x, y: y, at: at, index: index};
     if (go && in_last && !filling && at == '0) begin
       rule.kind <= plan.kind;
@@ -136,7 +145,7 @@ module post_walk
         end
       end
     end
-    if (take && word_bytes != '0 && (state == REST || word_bytes != 3'd4)) broken <= 1'b1;
+    if (take && raw_bytes != '0 && (state == REST || !whole)) broken <= 1'b1;
     if (state == HEAD) begin
       plan <= plans[head[1:0]];
       first_class <= PLANE_BITS'(box_numbers(plans[head[1:0]].kind));

@@ -5,16 +5,16 @@
 // parameters refused (nothing is taken), too many candidates, a packet of another length than the
 // heads have (it is taken up to its TLAST).
 //
-// Throughput: a number a clock, whatever S_BYTES is, except where a grid has fewer than 8 cells,
+// Throughput: a number a clock, whatever S_BYTES and the heads' elements are, except where a grid has fewer than 8 cells,
 // where a `yolov8` head has fewer than 17 classes, and where candidates come faster than
 // they are used (`yolov8`: 42 clocks each; more than NMS_SLOTS candidates). The result follows after
 // suppression (see nms), a word a clock.
 //
-//   stream - unpack - walk - track - decode - fifo - reach - nms - report - pack - stream
-//                          \ dfl ----------------- /
+//   stream - unpack - gear - walk - number - track - decode - fifo - reach - nms - report - pack - stream
+//                                          \ dfl ----------------- /
 //
-// From walk to decode nothing ever waits: walk stops while the FIFO has no room for all that is
-// on the way.
+// post_input is the part up to number, post_cells the one up to reach. From walk to decode nothing
+// ever waits: walk stops while the FIFO has no room for all that is on the way.
 module tandem_post
   import post_pkg::*;
   import tandem_regs_post_pkg::*;
@@ -30,7 +30,9 @@ module tandem_post
     parameter int unsigned CELLS = 8400,
     parameter int unsigned DFL_CELLS = 6400,
     // 1: what is kept of the cells is in UltraRAM; 0: in block RAM.
-    parameter int unsigned ULTRA = 0
+    parameter int unsigned ULTRA = 0,
+    // Elements of heads beside f32 that are built in: 1 for f16, 2 for i8, 3 for both.
+    parameter int unsigned ELEMENTS = 3
 ) (
     input  logic                 aclk,
     input  logic                 aresetn,
@@ -73,6 +75,10 @@ module tandem_post
   // verilator lint_on UNUSEDSIGNAL
   logic [7:0] end_code;
   tandem_regs_post regs (.*);
+  localparam bit HALF = ELEMENTS[0];
+  localparam bit BYTE = ELEMENTS[1];
+  assign d.caps_f16 = HALF;
+  assign d.caps_i8 = BYTE;
   assign d.caps_yolov8 = DFL_CELLS > 0;
   assign d.capacity_cells = 16'(CELLS);
   assign d.capacity_yolov8_cells = 16'(DFL_CELLS);
@@ -147,7 +153,9 @@ module tandem_post
 
   post_check #(
       .CELLS(CELLS),
-      .DFL_CELLS(DFL_CELLS)
+      .DFL_CELLS(DFL_CELLS),
+      .HALF(HALF),
+      .BYTE(BYTE)
   ) check (
       .aclk,
       .clear,
@@ -158,47 +166,35 @@ module tandem_post
       .plans
   );
 
-  // ---- The numbers ----
-  logic word_valid, word_ready, word_last, room, drained;
-  logic [31:0] word;
-  logic [2:0] word_bytes;
+  // ---- From the stream to candidates ----
+  logic room, drained, input_busy, cells_drained, nms_valid, nms_ready;
+  logic [31:0] not_finite;
   number_t number;
-  // Nobody wants it in a build without `yolov8`.
-  // verilator lint_off UNUSEDSIGNAL
   dfl_step_t dfl_step;
-  // verilator lint_on UNUSEDSIGNAL
   place_t place;
   rule_t rule;
-  post_unpack #(
-      .S_BYTES(S_BYTES)
-  ) unpack (
+  cand_t candidate;
+  assign drained = cells_drained && !input_busy;
+  post_input #(
+      .S_BYTES(S_BYTES),
+      .HALF(HALF),
+      .BYTE(BYTE)
+  ) front (
       .aclk,
+      .clear,
       .open(state == INPUT && !rst),
+      .start(state == CHECK && checked && good),
+      .head_count(job.head_count[2:0]),
+      .classes(job.classes[10:0]),
+      .plans,
       .s_axis_tdata,
       .s_axis_tkeep,
       .s_axis_tlast,
       .s_axis_tvalid,
       .s_axis_tready,
-      .word_valid,
-      .word_ready,
-      .word,
-      .word_bytes,
-      .word_last
-  );
-  post_walk walk (
-      .aclk,
-      .clear,
-      .start(state == CHECK && checked && good),
-      .head_count(job.head_count[2:0]),
-      .classes(job.classes[10:0]),
-      .plans,
-      .word_valid,
-      .word_ready,
-      .word,
-      .word_bytes,
-      .word_last,
       .room,
       .drained,
+      .busy(input_busy),
       .number,
       .dfl(dfl_step),
       .place,
@@ -206,146 +202,35 @@ module tandem_post
       .ended(input_ended),
       .complete(input_complete)
   );
-
-  // ---- Cells and their candidates ----
-  localparam int unsigned TRACK_LATENCY = 3;
-  logic cell_valid, cell_broken;
-  logic [31:0] best, not_finite;
-  logic [CLASS_BITS-1:0] best_class;
-  logic [4:0][31:0] numbers;
-  place_t places[TRACK_LATENCY];
-  logic [TRACK_LATENCY:0] recent;
-  post_track #(
+  post_cells #(
       .CELLS(CELLS),
+      .DFL_CELLS(DFL_CELLS),
       .ULTRA(ULTRA)
-  ) track (
+  ) back (
       .aclk,
       .clear,
-      .in(number),
-      .out_valid(cell_valid),
-      .out_broken(cell_broken),
-      .out_best(best),
-      .out_class(best_class),
-      .out_numbers(numbers)
-  );
-  always_ff @(posedge aclk) begin
-    places <= '{place, places[0], places[1]};
-    recent <= {recent[TRACK_LATENCY-1:0], number.valid};
-    if (cell_valid && cell_broken) not_finite <= not_finite + 1'b1;
-    if (clear) begin
-      recent <= '0;
-      not_finite <= '0;
-    end
-  end
-
-  typedef struct packed {
-    logic reach;
-    place_t place;
-    cand_t cand;
-  } entry_t;
-  entry_t found, entry;
-  logic fifo_ready;
-  logic found_valid, entry_valid, entry_ready, decode_busy;
-  post_decode decode (
-      .aclk,
-      .clear,
-      .rule,
       .score_threshold(job.score_threshold),
       .width(job.size.width[13:0]),
       .height(job.size.height[13:0]),
-      .in_valid(cell_valid && !cell_broken),
-      .in_best(best),
-      .in_class(best_class),
-      .in_numbers(numbers),
-      .in_place(places[TRACK_LATENCY-1]),
-      .out_valid(found_valid),
-      .out_cand(found.cand),
-      .out_place(found.place),
-      .busy(decode_busy)
+      .number,
+      .dfl_step,
+      .place,
+      .rule,
+      .room,
+      .drained(cells_drained),
+      .not_finite,
+      .cand_valid(nms_valid),
+      .cand_ready(nms_ready),
+      .cand(candidate)
   );
-  assign found.reach = rule.kind == YOLOV8;
-
-  // On the way are at most the numbers in walk, track and decode.
-  localparam int unsigned FIFO_DEPTH = 64;
-  localparam int unsigned ON_THE_WAY = 24;
-  logic [$clog2(FIFO_DEPTH):0] level;
-  tandem_fifo #(
-      .WIDTH($bits(entry_t)),
-      .DEPTH(FIFO_DEPTH),
-      .BLOCK(0)
-  ) fifo (
-      .aclk,
-      .aresetn(!clear),
-      .s_data(found),
-      .s_valid(found_valid),
-      .s_ready(fifo_ready),
-      .m_data(entry),
-      .m_valid(entry_valid),
-      .m_ready(entry_ready),
-      .level
-  );
-  always_ff @(posedge aclk)
-    if (!clear)
-      assert (!found_valid || fifo_ready)
-      else $error("a candidate is lost");
-  assign room = level <= ($clog2(FIFO_DEPTH) + 1)'(FIFO_DEPTH - ON_THE_WAY);
-  assign drained = !number.valid && recent == '0 && !decode_busy && level == '0;
-
-  // ---- Boxes that need the distributions ----
-  logic reached, nms_ready;
-  box_t reach_box;
-  if (DFL_CELLS > 0) begin : gen_dfl
-    logic reach_ready, reach_take;
-    logic [3:0][34:0] sum;
-    logic [3:0][37:0] moment;
-    assign reach_take = entry_valid && entry.reach && reach_ready;
-    post_dfl #(
-        .DFL_CELLS(DFL_CELLS),
-        .ULTRA(ULTRA)
-    ) dfl (
-        .aclk,
-        .clear,
-        .in(dfl_step),
-        .read(reach_take),
-        .read_at(($clog2(DFL_CELLS))'(entry.place.at)),
-        .sum,
-        .moment
-    );
-    post_reach reach (
-        .aclk,
-        .clear,
-        .stride(rule.stride),
-        .width(job.size.width[13:0]),
-        .height(job.size.height[13:0]),
-        .in_valid(entry_valid && entry.reach),
-        .in_ready(reach_ready),
-        .in_x(entry.place.x),
-        .in_y(entry.place.y),
-        .sum,
-        .moment,
-        .out_valid(reached),
-        .out_ready(nms_ready),
-        .out_box(reach_box)
-    );
-  end else begin : gen_no_dfl
-    assign reached = 1'b0;
-    assign reach_box = '0;
-  end
 
   // ---- Suppression and the result ----
-  cand_t candidate, det;
-  logic nms_valid, nms_end;
+  cand_t det;
+  logic nms_end;
   logic [31:0] candidates, surplus;
   logic [10:0] count;
   logic [12:0] cut;
   logic [9:0] det_number;
-  always_comb begin
-    candidate = entry.cand;
-    if (entry.reach) candidate.box = reach_box;
-    candidate.index = entry.place.index;
-  end
-  assign nms_valid = entry_valid && (!entry.reach || reached);
-  assign entry_ready = nms_valid && nms_ready;
   assign flushed = state == FLUSH && drained;
   assign nms_end = flushed;
   nms #(
@@ -409,7 +294,7 @@ module tandem_post
   );
   assign reported = report_idle && !m_axis_tvalid;
 
-  if (CELLS > 65535 || DFL_CELLS > CELLS) begin : gen_capacity
-    $error("CELLS and DFL_CELLS have limits");
+  if (CELLS > 65535 || DFL_CELLS > CELLS || ELEMENTS > 3) begin : gen_capacity
+    $error("CELLS, DFL_CELLS and ELEMENTS have limits");
   end
 endmodule : tandem_post

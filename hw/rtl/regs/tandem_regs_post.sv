@@ -9,7 +9,7 @@
 module tandem_regs_post
   import tandem_regs_post_pkg::*;
 #(
-    parameter logic [31:0] CAPS = 32'h1000343f
+    parameter logic [31:0] CAPS = 32'h100034ff
 ) (
     input logic aclk,
     input logic aresetn,
@@ -86,7 +86,8 @@ module tandem_regs_post
       q.h0_grid_width <= 16'h0;
       q.h0_grid_height <= 16'h0;
       q.h0_config_stride <= 16'h0;
-      q.h0_config_kind <= 8'h0;
+      q.h0_config_kind <= 4'h0;
+      q.h0_config_element <= 4'h0;
       q.h0_config_anchors <= 8'h0;
       q.h0_anchor_0_width <= 16'h0;
       q.h0_anchor_0_height <= 16'h0;
@@ -95,10 +96,13 @@ module tandem_regs_post
       q.h0_anchor_2_width <= 16'h0;
       q.h0_anchor_2_height <= 16'h0;
       q.h0_offset <= 32'h0;
+      q.h0_quant_scale <= 23'h0;
+      q.h0_quant_zero <= 8'h0;
       q.h1_grid_width <= 16'h0;
       q.h1_grid_height <= 16'h0;
       q.h1_config_stride <= 16'h0;
-      q.h1_config_kind <= 8'h0;
+      q.h1_config_kind <= 4'h0;
+      q.h1_config_element <= 4'h0;
       q.h1_config_anchors <= 8'h0;
       q.h1_anchor_0_width <= 16'h0;
       q.h1_anchor_0_height <= 16'h0;
@@ -107,10 +111,13 @@ module tandem_regs_post
       q.h1_anchor_2_width <= 16'h0;
       q.h1_anchor_2_height <= 16'h0;
       q.h1_offset <= 32'h0;
+      q.h1_quant_scale <= 23'h0;
+      q.h1_quant_zero <= 8'h0;
       q.h2_grid_width <= 16'h0;
       q.h2_grid_height <= 16'h0;
       q.h2_config_stride <= 16'h0;
-      q.h2_config_kind <= 8'h0;
+      q.h2_config_kind <= 4'h0;
+      q.h2_config_element <= 4'h0;
       q.h2_config_anchors <= 8'h0;
       q.h2_anchor_0_width <= 16'h0;
       q.h2_anchor_0_height <= 16'h0;
@@ -119,10 +126,13 @@ module tandem_regs_post
       q.h2_anchor_2_width <= 16'h0;
       q.h2_anchor_2_height <= 16'h0;
       q.h2_offset <= 32'h0;
+      q.h2_quant_scale <= 23'h0;
+      q.h2_quant_zero <= 8'h0;
       q.h3_grid_width <= 16'h0;
       q.h3_grid_height <= 16'h0;
       q.h3_config_stride <= 16'h0;
-      q.h3_config_kind <= 8'h0;
+      q.h3_config_kind <= 4'h0;
+      q.h3_config_element <= 4'h0;
       q.h3_config_anchors <= 8'h0;
       q.h3_anchor_0_width <= 16'h0;
       q.h3_anchor_0_height <= 16'h0;
@@ -131,6 +141,8 @@ module tandem_regs_post
       q.h3_anchor_2_width <= 16'h0;
       q.h3_anchor_2_height <= 16'h0;
       q.h3_offset <= 32'h0;
+      q.h3_quant_scale <= 23'h0;
+      q.h3_quant_zero <= 8'h0;
     end else begin
       if (write) begin
         case (waddr)
@@ -163,7 +175,8 @@ module tandem_regs_post
           end
           OFFSET_H0_CONFIG: begin
             q.h0_config_stride <= wdata[15:0];
-            q.h0_config_kind <= wdata[23:16];
+            q.h0_config_kind <= wdata[19:16];
+            q.h0_config_element <= wdata[23:20];
             q.h0_config_anchors <= wdata[31:24];
           end
           OFFSET_H0_ANCHOR_0: begin
@@ -179,13 +192,18 @@ module tandem_regs_post
             q.h0_anchor_2_height <= wdata[31:16];
           end
           OFFSET_H0_OFFSET: q.h0_offset <= wdata;
+          OFFSET_H0_QUANT: begin
+            q.h0_quant_scale <= wdata[22:0];
+            q.h0_quant_zero <= wdata[31:24];
+          end
           OFFSET_H1_GRID: begin
             q.h1_grid_width <= wdata[15:0];
             q.h1_grid_height <= wdata[31:16];
           end
           OFFSET_H1_CONFIG: begin
             q.h1_config_stride <= wdata[15:0];
-            q.h1_config_kind <= wdata[23:16];
+            q.h1_config_kind <= wdata[19:16];
+            q.h1_config_element <= wdata[23:20];
             q.h1_config_anchors <= wdata[31:24];
           end
           OFFSET_H1_ANCHOR_0: begin
@@ -201,13 +219,18 @@ module tandem_regs_post
             q.h1_anchor_2_height <= wdata[31:16];
           end
           OFFSET_H1_OFFSET: q.h1_offset <= wdata;
+          OFFSET_H1_QUANT: begin
+            q.h1_quant_scale <= wdata[22:0];
+            q.h1_quant_zero <= wdata[31:24];
+          end
           OFFSET_H2_GRID: begin
             q.h2_grid_width <= wdata[15:0];
             q.h2_grid_height <= wdata[31:16];
           end
           OFFSET_H2_CONFIG: begin
             q.h2_config_stride <= wdata[15:0];
-            q.h2_config_kind <= wdata[23:16];
+            q.h2_config_kind <= wdata[19:16];
+            q.h2_config_element <= wdata[23:20];
             q.h2_config_anchors <= wdata[31:24];
           end
           OFFSET_H2_ANCHOR_0: begin
@@ -223,13 +246,18 @@ module tandem_regs_post
             q.h2_anchor_2_height <= wdata[31:16];
           end
           OFFSET_H2_OFFSET: q.h2_offset <= wdata;
+          OFFSET_H2_QUANT: begin
+            q.h2_quant_scale <= wdata[22:0];
+            q.h2_quant_zero <= wdata[31:24];
+          end
           OFFSET_H3_GRID: begin
             q.h3_grid_width <= wdata[15:0];
             q.h3_grid_height <= wdata[31:16];
           end
           OFFSET_H3_CONFIG: begin
             q.h3_config_stride <= wdata[15:0];
-            q.h3_config_kind <= wdata[23:16];
+            q.h3_config_kind <= wdata[19:16];
+            q.h3_config_element <= wdata[23:20];
             q.h3_config_anchors <= wdata[31:24];
           end
           OFFSET_H3_ANCHOR_0: begin
@@ -245,6 +273,10 @@ module tandem_regs_post
             q.h3_anchor_2_height <= wdata[31:16];
           end
           OFFSET_H3_OFFSET: q.h3_offset <= wdata;
+          OFFSET_H3_QUANT: begin
+            q.h3_quant_scale <= wdata[22:0];
+            q.h3_quant_zero <= wdata[31:24];
+          end
           default: ;
         endcase
       end
@@ -263,6 +295,8 @@ module tandem_regs_post
       OFFSET_CAPS: begin
         rword = CAPS;
         rword[2] = d.caps_yolov8;
+        rword[6] = d.caps_f16;
+        rword[7] = d.caps_i8;
       end
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_START: rword = q.start_count;
@@ -300,7 +334,8 @@ module tandem_regs_post
       end
       OFFSET_H0_CONFIG: begin
         rword[15:0] = q.h0_config_stride;
-        rword[23:16] = q.h0_config_kind;
+        rword[19:16] = q.h0_config_kind;
+        rword[23:20] = q.h0_config_element;
         rword[31:24] = q.h0_config_anchors;
       end
       OFFSET_H0_ANCHOR_0: begin
@@ -316,13 +351,18 @@ module tandem_regs_post
         rword[31:16] = q.h0_anchor_2_height;
       end
       OFFSET_H0_OFFSET: rword = q.h0_offset;
+      OFFSET_H0_QUANT: begin
+        rword[22:0] = q.h0_quant_scale;
+        rword[31:24] = q.h0_quant_zero;
+      end
       OFFSET_H1_GRID: begin
         rword[15:0] = q.h1_grid_width;
         rword[31:16] = q.h1_grid_height;
       end
       OFFSET_H1_CONFIG: begin
         rword[15:0] = q.h1_config_stride;
-        rword[23:16] = q.h1_config_kind;
+        rword[19:16] = q.h1_config_kind;
+        rword[23:20] = q.h1_config_element;
         rword[31:24] = q.h1_config_anchors;
       end
       OFFSET_H1_ANCHOR_0: begin
@@ -338,13 +378,18 @@ module tandem_regs_post
         rword[31:16] = q.h1_anchor_2_height;
       end
       OFFSET_H1_OFFSET: rword = q.h1_offset;
+      OFFSET_H1_QUANT: begin
+        rword[22:0] = q.h1_quant_scale;
+        rword[31:24] = q.h1_quant_zero;
+      end
       OFFSET_H2_GRID: begin
         rword[15:0] = q.h2_grid_width;
         rword[31:16] = q.h2_grid_height;
       end
       OFFSET_H2_CONFIG: begin
         rword[15:0] = q.h2_config_stride;
-        rword[23:16] = q.h2_config_kind;
+        rword[19:16] = q.h2_config_kind;
+        rword[23:20] = q.h2_config_element;
         rword[31:24] = q.h2_config_anchors;
       end
       OFFSET_H2_ANCHOR_0: begin
@@ -360,13 +405,18 @@ module tandem_regs_post
         rword[31:16] = q.h2_anchor_2_height;
       end
       OFFSET_H2_OFFSET: rword = q.h2_offset;
+      OFFSET_H2_QUANT: begin
+        rword[22:0] = q.h2_quant_scale;
+        rword[31:24] = q.h2_quant_zero;
+      end
       OFFSET_H3_GRID: begin
         rword[15:0] = q.h3_grid_width;
         rword[31:16] = q.h3_grid_height;
       end
       OFFSET_H3_CONFIG: begin
         rword[15:0] = q.h3_config_stride;
-        rword[23:16] = q.h3_config_kind;
+        rword[19:16] = q.h3_config_kind;
+        rword[23:20] = q.h3_config_element;
         rword[31:24] = q.h3_config_anchors;
       end
       OFFSET_H3_ANCHOR_0: begin
@@ -382,6 +432,10 @@ module tandem_regs_post
         rword[31:16] = q.h3_anchor_2_height;
       end
       OFFSET_H3_OFFSET: rword = q.h3_offset;
+      OFFSET_H3_QUANT: begin
+        rword[22:0] = q.h3_quant_scale;
+        rword[31:24] = q.h3_quant_zero;
+      end
       default: ;
     endcase
   end
@@ -409,24 +463,28 @@ module tandem_regs_post
       OFFSET_H0_ANCHOR_1: return 1'b1;
       OFFSET_H0_ANCHOR_2: return 1'b1;
       OFFSET_H0_OFFSET: return 1'b1;
+      OFFSET_H0_QUANT: return 1'b1;
       OFFSET_H1_GRID: return 1'b1;
       OFFSET_H1_CONFIG: return 1'b1;
       OFFSET_H1_ANCHOR_0: return 1'b1;
       OFFSET_H1_ANCHOR_1: return 1'b1;
       OFFSET_H1_ANCHOR_2: return 1'b1;
       OFFSET_H1_OFFSET: return 1'b1;
+      OFFSET_H1_QUANT: return 1'b1;
       OFFSET_H2_GRID: return 1'b1;
       OFFSET_H2_CONFIG: return 1'b1;
       OFFSET_H2_ANCHOR_0: return 1'b1;
       OFFSET_H2_ANCHOR_1: return 1'b1;
       OFFSET_H2_ANCHOR_2: return 1'b1;
       OFFSET_H2_OFFSET: return 1'b1;
+      OFFSET_H2_QUANT: return 1'b1;
       OFFSET_H3_GRID: return 1'b1;
       OFFSET_H3_CONFIG: return 1'b1;
       OFFSET_H3_ANCHOR_0: return 1'b1;
       OFFSET_H3_ANCHOR_1: return 1'b1;
       OFFSET_H3_ANCHOR_2: return 1'b1;
       OFFSET_H3_OFFSET: return 1'b1;
+      OFFSET_H3_QUANT: return 1'b1;
       default: return 1'b0;
     endcase
   endfunction

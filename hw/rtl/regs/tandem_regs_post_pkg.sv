@@ -5,7 +5,7 @@
 // verilator lint_off UNUSEDPARAM
 
 package tandem_regs_post_pkg;
-  localparam logic [31:0] MAP_HASH = 32'h2b6381cc;
+  localparam logic [31:0] MAP_HASH = 32'hfa1ea38b;
 
   localparam logic [11:0] OFFSET_ID = 12'h000;
   localparam logic [11:0] OFFSET_VERSION = 12'h004;
@@ -27,24 +27,28 @@ package tandem_regs_post_pkg;
   localparam logic [11:0] OFFSET_H0_ANCHOR_1 = 12'h06c;
   localparam logic [11:0] OFFSET_H0_ANCHOR_2 = 12'h070;
   localparam logic [11:0] OFFSET_H0_OFFSET = 12'h074;
+  localparam logic [11:0] OFFSET_H0_QUANT = 12'h078;
   localparam logic [11:0] OFFSET_H1_GRID = 12'h080;
   localparam logic [11:0] OFFSET_H1_CONFIG = 12'h084;
   localparam logic [11:0] OFFSET_H1_ANCHOR_0 = 12'h088;
   localparam logic [11:0] OFFSET_H1_ANCHOR_1 = 12'h08c;
   localparam logic [11:0] OFFSET_H1_ANCHOR_2 = 12'h090;
   localparam logic [11:0] OFFSET_H1_OFFSET = 12'h094;
+  localparam logic [11:0] OFFSET_H1_QUANT = 12'h098;
   localparam logic [11:0] OFFSET_H2_GRID = 12'h0a0;
   localparam logic [11:0] OFFSET_H2_CONFIG = 12'h0a4;
   localparam logic [11:0] OFFSET_H2_ANCHOR_0 = 12'h0a8;
   localparam logic [11:0] OFFSET_H2_ANCHOR_1 = 12'h0ac;
   localparam logic [11:0] OFFSET_H2_ANCHOR_2 = 12'h0b0;
   localparam logic [11:0] OFFSET_H2_OFFSET = 12'h0b4;
+  localparam logic [11:0] OFFSET_H2_QUANT = 12'h0b8;
   localparam logic [11:0] OFFSET_H3_GRID = 12'h0c0;
   localparam logic [11:0] OFFSET_H3_CONFIG = 12'h0c4;
   localparam logic [11:0] OFFSET_H3_ANCHOR_0 = 12'h0c8;
   localparam logic [11:0] OFFSET_H3_ANCHOR_1 = 12'h0cc;
   localparam logic [11:0] OFFSET_H3_ANCHOR_2 = 12'h0d0;
   localparam logic [11:0] OFFSET_H3_OFFSET = 12'h0d4;
+  localparam logic [11:0] OFFSET_H3_QUANT = 12'h0d8;
 
   localparam int CAPS_YOLOV3 = 1;
   localparam int CAPS_YOLOV5 = 1;
@@ -52,6 +56,8 @@ package tandem_regs_post_pkg;
   localparam int CAPS_YOLOX = 1;
   localparam int CAPS_BOXES = 1;
   localparam int CAPS_TOP_K = 1;
+  localparam int CAPS_F16 = 1;
+  localparam int CAPS_I8 = 1;
   localparam int CAPS_MAX_HEADS = 4;
   localparam int CAPS_MAX_ANCHORS = 3;
   localparam int CAPS_MAX_CANDIDATES = 4096;
@@ -61,11 +67,15 @@ package tandem_regs_post_pkg;
   localparam logic [7:0] POST_STATUS_TOOMANYCANDIDATES = 8'd2;
   localparam logic [7:0] POST_STATUS_SHORTINPUT = 8'd3;
 
-  localparam logic [7:0] HEAD_KIND_YOLOV3 = 8'd0;
-  localparam logic [7:0] HEAD_KIND_YOLOV5 = 8'd1;
-  localparam logic [7:0] HEAD_KIND_YOLOV8 = 8'd2;
-  localparam logic [7:0] HEAD_KIND_YOLOX = 8'd3;
-  localparam logic [7:0] HEAD_KIND_BOXES = 8'd4;
+  localparam logic [3:0] HEAD_KIND_YOLOV3 = 4'd0;
+  localparam logic [3:0] HEAD_KIND_YOLOV5 = 4'd1;
+  localparam logic [3:0] HEAD_KIND_YOLOV8 = 4'd2;
+  localparam logic [3:0] HEAD_KIND_YOLOX = 4'd3;
+  localparam logic [3:0] HEAD_KIND_BOXES = 4'd4;
+
+  localparam logic [3:0] ELEMENT_F32 = 4'd0;
+  localparam logic [3:0] ELEMENT_F16 = 4'd1;
+  localparam logic [3:0] ELEMENT_I8 = 4'd2;
 
   // Written by software.
   typedef struct packed {
@@ -85,7 +95,8 @@ package tandem_regs_post_pkg;
     logic [15:0] h0_grid_width;
     logic [15:0] h0_grid_height;
     logic [15:0] h0_config_stride;
-    logic [7:0] h0_config_kind;
+    logic [3:0] h0_config_kind;
+    logic [3:0] h0_config_element;
     logic [7:0] h0_config_anchors;
     logic [15:0] h0_anchor_0_width;
     logic [15:0] h0_anchor_0_height;
@@ -94,10 +105,13 @@ package tandem_regs_post_pkg;
     logic [15:0] h0_anchor_2_width;
     logic [15:0] h0_anchor_2_height;
     logic [31:0] h0_offset;
+    logic [22:0] h0_quant_scale;
+    logic [7:0] h0_quant_zero;
     logic [15:0] h1_grid_width;
     logic [15:0] h1_grid_height;
     logic [15:0] h1_config_stride;
-    logic [7:0] h1_config_kind;
+    logic [3:0] h1_config_kind;
+    logic [3:0] h1_config_element;
     logic [7:0] h1_config_anchors;
     logic [15:0] h1_anchor_0_width;
     logic [15:0] h1_anchor_0_height;
@@ -106,10 +120,13 @@ package tandem_regs_post_pkg;
     logic [15:0] h1_anchor_2_width;
     logic [15:0] h1_anchor_2_height;
     logic [31:0] h1_offset;
+    logic [22:0] h1_quant_scale;
+    logic [7:0] h1_quant_zero;
     logic [15:0] h2_grid_width;
     logic [15:0] h2_grid_height;
     logic [15:0] h2_config_stride;
-    logic [7:0] h2_config_kind;
+    logic [3:0] h2_config_kind;
+    logic [3:0] h2_config_element;
     logic [7:0] h2_config_anchors;
     logic [15:0] h2_anchor_0_width;
     logic [15:0] h2_anchor_0_height;
@@ -118,10 +135,13 @@ package tandem_regs_post_pkg;
     logic [15:0] h2_anchor_2_width;
     logic [15:0] h2_anchor_2_height;
     logic [31:0] h2_offset;
+    logic [22:0] h2_quant_scale;
+    logic [7:0] h2_quant_zero;
     logic [15:0] h3_grid_width;
     logic [15:0] h3_grid_height;
     logic [15:0] h3_config_stride;
-    logic [7:0] h3_config_kind;
+    logic [3:0] h3_config_kind;
+    logic [3:0] h3_config_element;
     logic [7:0] h3_config_anchors;
     logic [15:0] h3_anchor_0_width;
     logic [15:0] h3_anchor_0_height;
@@ -130,11 +150,15 @@ package tandem_regs_post_pkg;
     logic [15:0] h3_anchor_2_width;
     logic [15:0] h3_anchor_2_height;
     logic [31:0] h3_offset;
+    logic [22:0] h3_quant_scale;
+    logic [7:0] h3_quant_zero;
   } q_t;
 
   // Given by the kernel.
   typedef struct packed {
     logic caps_yolov8;
+    logic caps_f16;
+    logic caps_i8;
     logic [31:0] done_count;
     logic [7:0] status_code;
     logic [15:0] capacity_cells;

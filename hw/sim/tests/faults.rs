@@ -120,6 +120,7 @@ fn a_stuck_tlast_of_the_only_packet_leaves_its_descriptor_open() {
         anchor_count: 1,
         anchors: [(8, 8); 3],
         offset: 0,
+        ..Head::UNUSED
     };
     let params = PostParams {
         head_count: 1,

@@ -102,6 +102,7 @@ fn small_post() -> PostParams {
         anchor_count: 2,
         anchors: [(8, 8); 3],
         offset: 0,
+        ..Head::UNUSED
     };
     PostParams {
         head_count: 2,

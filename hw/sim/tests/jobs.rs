@@ -153,7 +153,8 @@ fn a_table_that_the_kernel_does_not_have_is_refused() {
 
 fn head(kind: HeadKind, grid: (u16, u16), stride: u16, at: u32) -> Head {
     let anchors = [(10, 14), (23, 27), (37, 58)];
-    Head { kind, grid_w: grid.0, grid_h: grid.1, stride, anchor_count: 3, anchors, offset: at }
+    let (grid_w, grid_h) = grid;
+    Head { kind, grid_w, grid_h, stride, anchor_count: 3, anchors, offset: at, ..Head::UNUSED }
 }
 
 fn post_params() -> PostParams {

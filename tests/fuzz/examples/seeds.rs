@@ -7,7 +7,7 @@ use serde::Serialize;
 use tandem_agent::control::{ImageRequest, KernelSpec, Request, Response, frame};
 use tandem_agent::ingest::raw_header;
 use tandem_link::message::{FromPeer, JobStatus, PreJob, SlotRef, Stamps, ToPeer, Work};
-use tandem_model::post::{Detection, Head, HeadKind, PostParams};
+use tandem_model::post::{Detection, Element, Head, HeadKind, PostParams, Scale};
 use tandem_model::pre::{Frame, Layout, PreParams, packets};
 use tandem_regs::pre::offset;
 
@@ -42,6 +42,7 @@ fn post_params() -> PostParams {
         anchor_count: 2,
         anchors: [(8, 8); 3],
         offset: 0,
+        ..Head::UNUSED
     };
     PostParams {
         head_count: 1,
@@ -116,8 +117,18 @@ fn kernels() {
     save("kernel_spec", "no-kernel", br#"{"kernel":"mid","params":{}}"#);
 
     for (kind, name) in (0..).zip(["ok-v3", "ok-v5", "ok-v8", "ok-x", "ok-boxes"]) {
-        save("post_heads", name, &heads_of(kind));
+        save("post_heads", name, &heads_of(&[kind]));
     }
+    // YOLOv5 of f16; of i8 with a step of 1/32 and a zero.
+    save("post_heads", "ok-f16", &heads_of(&[5 + 1]));
+    save("post_heads", "ok-i8", &heads_of(&[10 + 1, 121, 0, 0, 0, 3]));
+    let mut narrow = post_params();
+    narrow.heads[0].element = Element::I8;
+    narrow.heads[0].scale = Scale::from_f32_bits(0.05f32.to_bits()).expect("a scale");
+    let text = serde_json::json!({ "kernel": "post", "params": narrow });
+    save("kernel_spec", "ok-post-i8", text.to_string().as_bytes());
+    narrow.heads[0].scale = Scale::from_register(0);
+    save("kernel_params", "no-scale", &postcard(&KernelSpec::Post(narrow)));
     let detection = Detection { x1: 1, y1: 2, x2: 300, y2: 400, score: 9, class: 1, index: 3 };
     let header: Vec<u8> =
         [1u32, 2, 0, 0, 0, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -125,8 +136,9 @@ fn kernels() {
     save("result", "no-detection", &header);
 }
 
-/// One head of 3 by 2 cells and two classes, see `tandem_fuzz::post_heads`.
-fn heads_of(kind: u8) -> Vec<u8> {
+/// One head of 3 by 2 cells and two classes, see `tandem_fuzz::post_heads`; `what` is its kind, its
+/// element, and what belongs to that.
+fn heads_of(what: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let halves = |bytes: &mut Vec<u8>, values: &[u16]| {
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
@@ -134,7 +146,8 @@ fn heads_of(kind: u8) -> Vec<u8> {
     halves(&mut bytes, &[23, 15]);
     bytes.extend([1, 0]);
     halves(&mut bytes, &[7; 7]);
-    bytes.extend([2 << 1 | 1 << 4, kind]);
+    bytes.push(2 << 1 | 1 << 4);
+    bytes.extend(what);
     // The best three, class by class, with a low threshold.
     bytes.push(2 << 6 | 9 << 1);
     halves(&mut bytes, &[2, 1000, 30_000]);

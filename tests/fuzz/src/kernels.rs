@@ -7,8 +7,8 @@ use tandem_agent::control::KernelSpec;
 use tandem_agent::kernel::run_on_model;
 use tandem_drivers::dma::{Limits, Plan};
 use tandem_model::post::{
-    Detection, Head, HeadKind, MAX_DETECTIONS, PostError, PostParams, PostScratch, ResultHeader,
-    postprocess, read_result,
+    Detection, Element, Head, HeadKind, MAX_DETECTIONS, PostError, PostParams, PostScratch,
+    ResultHeader, Scale, postprocess, read_result,
 };
 use tandem_model::pre::{Frame, Layout, MAX_PACKETS, PixelFormat, PreParams, Rect, packets};
 
@@ -141,7 +141,17 @@ fn valid_post(input: &mut Input<'_>) -> PostParams {
         let mut anchor = || 1 + input.half() % 8192;
         let anchors = [0; 3].map(|_| (anchor(), anchor()));
         let flags = input.byte();
-        let kind = HeadKind::from_u8(input.byte() % 5).expect("a kind");
+        let what = input.byte();
+        let kind = HeadKind::from_u8(what % 5).expect("a kind");
+        let element = Element::from_u8(what / 5 % 3).expect("an element");
+        let (scale, zero) = match element {
+            Element::I8 => {
+                let exponent = 1 + u32::from(input.half() % 246);
+                let fraction = u32::from(input.half() & 0x7fff);
+                (Scale::from_register(exponent << 15 | fraction), input.byte() as i8)
+            }
+            _ => (Scale::ONE, 0),
+        };
         *head = Head {
             kind,
             grid_w: fits(flags >> 1, width),
@@ -150,6 +160,9 @@ fn valid_post(input: &mut Input<'_>) -> PostParams {
             anchor_count: if kind.has_anchors() { 1 + (flags >> 6) % 3 } else { 1 },
             anchors,
             offset,
+            element,
+            scale,
+            zero,
         };
         offset += head.bytes(classes).next_multiple_of(64) as u32;
     }

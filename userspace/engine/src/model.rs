@@ -9,7 +9,7 @@ mod repository;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tandem_model::post::{Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams};
+use tandem_model::post::{Element, Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams, Scale};
 use tandem_model::pre::{Frame, PreError, PreParams, Rect};
 
 use crate::EngineError;
@@ -41,6 +41,8 @@ pub struct HeadLayout {
     pub bytes: usize,
     /// `[anchors * (box numbers + classes), grid_h, grid_w]`.
     pub shape: [usize; 3],
+    /// Type of its numbers.
+    pub element: Element,
     /// A list of decoded boxes: the network's output has no rows.
     pub list: bool,
 }
@@ -141,10 +143,11 @@ impl Model {
         let mut next = 0;
         self.descriptor.heads.iter().map(move |head| {
             let shape = self.descriptor.head_shape(head);
-            let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+            let bytes = self.descriptor.head_bytes(head);
             let offset = next;
             next += bytes.next_multiple_of(HEAD_ALIGN);
-            HeadLayout { offset, bytes, shape, list: head.kind == HeadKind::Boxes }
+            let (element, list) = (head.element, head.kind == HeadKind::Boxes);
+            HeadLayout { offset, bytes, shape, element, list }
         })
     }
 
@@ -170,15 +173,7 @@ impl Model {
     /// Parameters of the `post` kernel with the descriptor's default thresholds.
     pub fn post_params(&self) -> PostParams {
         let d = &self.descriptor;
-        let unused = Head {
-            kind: d.heads[0].kind,
-            grid_w: 0,
-            grid_h: 0,
-            stride: 0,
-            anchor_count: 0,
-            anchors: [(0, 0); MAX_ANCHORS],
-            offset: 0,
-        };
+        let unused = Head { kind: d.heads[0].kind, ..Head::UNUSED };
         let mut heads = [unused; MAX_HEADS];
         // The casts below lose nothing: the descriptor's checks bound every value.
         for ((slot, spec), layout) in heads.iter_mut().zip(&d.heads).zip(self.heads()) {
@@ -193,6 +188,9 @@ impl Model {
                 anchor_count: spec.per_cell() as u8,
                 anchors,
                 offset: layout.offset as u32,
+                element: spec.element,
+                scale: spec.step().unwrap_or(Scale::ONE),
+                zero: spec.zero.unwrap_or(0),
             };
         }
         PostParams {

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use half::f16;
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{IoBinding, Session};
-use ort::value::{Outlet, Shape, Tensor, TensorElementType, TensorRefMut, ValueType};
+use ort::value::{
+    Outlet, PrimitiveTensorElementType, Shape, Tensor, TensorElementType, TensorRefMut, ValueType,
+};
+use tandem_model::post::Element;
 
 use crate::dequantise::Dequantiser;
 use crate::model::{HeadLayout, Model};
@@ -71,27 +75,40 @@ impl OrtEngine {
     fn run_bound(&mut self, heads: &mut [u8]) -> ort::Result<()> {
         let base = heads.as_mut_ptr();
         for (name, layout) in &self.heads {
-            let shape = layout.output_shape().map(|n| n as i64);
-            let memory = MemoryInfo::new(
-                AllocationDevice::CPU,
-                0,
-                AllocatorType::Device,
-                MemoryType::Default,
-            )?;
             // SAFETY: `check_slots` saw that `heads` holds every head and begins at a multiple of
-            // 4; offsets are multiples of 64. The heads do not overlap, the caller's exclusive
-            // borrow lasts until this call returns, and the binding is cleared before that.
-            let output = unsafe {
-                TensorRefMut::<f32>::from_raw(
-                    memory,
-                    base.add(layout.offset).cast(),
-                    Shape::new(shape),
-                )?
-            };
-            self.binding.bind_output(name.as_str(), output)?;
+            // 4; offsets are multiples of 64, and a head has the bytes of its shape and element. The
+            // heads do not overlap, the caller's exclusive borrow lasts until this call returns,
+            // and the binding is cleared before that.
+            unsafe {
+                let at = base.add(layout.offset);
+                match layout.element {
+                    Element::F32 => bind_head::<f32>(&mut self.binding, name, layout, at),
+                    Element::F16 => bind_head::<f16>(&mut self.binding, name, layout, at),
+                    Element::I8 => bind_head::<i8>(&mut self.binding, name, layout, at),
+                }?;
+            }
         }
         self.session.run_binding(&self.binding).map(drop)
     }
+}
+
+/// Lets the runtime write an output to `at`.
+///
+/// # Safety
+/// The layout's bytes behind `at`, which is aligned for `T`, are nobody else's until the binding is
+/// cleared.
+unsafe fn bind_head<T: PrimitiveTensorElementType + core::fmt::Debug>(
+    binding: &mut IoBinding,
+    name: &str,
+    layout: &HeadLayout,
+    at: *mut u8,
+) -> ort::Result<()> {
+    let shape = Shape::new(layout.output_shape().map(|n| n as i64));
+    let memory =
+        MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::Default)?;
+    // SAFETY: what the caller says.
+    let output = unsafe { TensorRefMut::<T>::from_raw(memory, at.cast(), shape)? };
+    binding.bind_output(name, output)
 }
 
 impl Engine for OrtEngine {
@@ -134,9 +151,14 @@ fn session(
 
 /// Compares names, types and shapes with the descriptor.
 fn check_interface(model: &Model, session: &Session) -> Result<(), EngineError> {
-    let found = |outlets: &[Outlet], name: &str| {
+    let found = |outlets: &[Outlet], name: &str, element: Element| {
+        let wanted = match element {
+            Element::F32 => TensorElementType::Float32,
+            Element::F16 => TensorElementType::Float16,
+            Element::I8 => TensorElementType::Int8,
+        };
         outlets.iter().find(|outlet| outlet.name() == name).map(|outlet| match outlet.dtype() {
-            ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => {
+            ValueType::Tensor { ty, shape, .. } if *ty == wanted => {
                 Ok(shape.iter().map(|n| usize::try_from(*n).ok()).collect())
             }
             other => Err(other.to_string()),
@@ -146,11 +168,13 @@ fn check_interface(model: &Model, session: &Session) -> Result<(), EngineError> 
         outlets.iter().map(|outlet| outlet.name().to_owned()).collect::<Vec<_>>()
     };
     model.check_inputs(&names(session.inputs()))?;
-    model.check_input(found(session.inputs(), &model.descriptor().input.tensor))?;
+    let input = &model.descriptor().input.tensor;
+    model.check_input(found(session.inputs(), input, Element::F32))?;
     let outputs = names(session.outputs());
     for index in 0..model.descriptor().heads.len() {
-        let name = &model.descriptor().heads[index].output;
-        model.check_head(index, found(session.outputs(), name), &outputs)?;
+        let head = &model.descriptor().heads[index];
+        let output = found(session.outputs(), &head.output, head.element);
+        model.check_head(index, output, &outputs)?;
     }
     Ok(())
 }

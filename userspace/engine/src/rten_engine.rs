@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rten::{Dimension, NodeId, RunOptions, ThreadPool, ValueType};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, Tensor};
+use tandem_model::post::Element;
 
 use crate::dequantise::Dequantiser;
 use crate::model::{HeadLayout, Model};
@@ -91,23 +92,40 @@ impl Engine for RtenEngine {
         let bytes = self.input.len();
         self.dequantiser.fill(&tensor[..bytes], &mut self.input);
         for (value, layout) in self.infer()?.into_iter().zip(&self.heads) {
-            let wanted = layout.output_shape();
-            let output: Tensor<f32> =
-                value.try_into().map_err(|_| EngineError::Run("an output is not f32".into()))?;
-            if !wanted.clone().eq(output.shape().iter().copied()) {
-                let reason = {
-                    let wanted: Vec<_> = wanted.collect();
-                    format!("an output is {:?}, not {wanted:?}", output.shape())
-                };
-                return Err(EngineError::Run(reason));
-            }
             let slot = &mut heads[layout.offset..layout.offset + layout.bytes];
-            for (bytes, x) in slot.chunks_exact_mut(size_of::<f32>()).zip(output.iter()) {
-                bytes.copy_from_slice(&x.to_le_bytes());
-            }
+            match layout.element {
+                Element::F32 => write_head(value, layout, slot, f32::to_le_bytes),
+                Element::I8 => write_head(value, layout, slot, i8::to_le_bytes),
+                // `check_interface` refused it.
+                Element::F16 => Err(EngineError::Run("rten has no f16".into())),
+            }?;
         }
         Ok(())
     }
+}
+
+/// Copies an output of the shape that the descriptor says.
+fn write_head<T: Copy, const N: usize>(
+    value: rten::Value,
+    layout: &HeadLayout,
+    slot: &mut [u8],
+    bytes_of: impl Fn(T) -> [u8; N],
+) -> Result<(), EngineError>
+where
+    Tensor<T>: TryFrom<rten::Value>,
+{
+    let failed = |reason: String| EngineError::Run(reason);
+    let output = Tensor::<T>::try_from(value)
+        .map_err(|_| failed(format!("an output is not {}", core::any::type_name::<T>())))?;
+    let wanted = layout.output_shape();
+    if !wanted.clone().eq(output.shape().iter().copied()) {
+        let wanted: Vec<_> = wanted.collect();
+        return Err(failed(format!("an output is {:?}, not {wanted:?}", output.shape())));
+    }
+    for (bytes, x) in slot.as_chunks_mut::<N>().0.iter_mut().zip(output.iter()) {
+        *bytes = bytes_of(*x);
+    }
+    Ok(())
 }
 
 /// Compares names, types and shapes with the descriptor.
@@ -118,7 +136,7 @@ fn check_interface(
     let name = |id: &NodeId| {
         network.node_info(*id).and_then(|node| node.name().map(str::to_owned)).unwrap_or_default()
     };
-    let found = |ids: &[NodeId], wanted: &str| {
+    let found = |ids: &[NodeId], wanted: &str, element: Element| {
         let id = *ids.iter().find(|id| name(id) == wanted)?;
         let node = network.node_info(id)?;
         let dims = node.shape().unwrap_or_default().into_iter();
@@ -127,19 +145,26 @@ fn check_interface(
             Dimension::Symbolic(_) => None,
         });
         let shape = match node.dtype() {
-            Some(ValueType::Tensor(rten::DataType::Float)) | None => Ok(shape.collect()),
+            _ if element == Element::F16 => Err("that rten does not know".into()),
+            Some(ValueType::Tensor(rten::DataType::Float)) if element == Element::F32 => {
+                Ok(shape.collect())
+            }
+            Some(ValueType::Tensor(rten::DataType::Int8)) if element == Element::I8 => {
+                Ok(shape.collect())
+            }
+            None => Ok(shape.collect()),
             Some(other) => Err(format!("{other:?}")),
         };
         Some((id, shape))
     };
     let (inputs, outputs) = (network.input_ids(), network.output_ids());
     model.check_inputs(&inputs.iter().map(name).collect::<Vec<_>>())?;
-    let input = found(inputs, &model.descriptor().input.tensor);
+    let input = found(inputs, &model.descriptor().input.tensor, Element::F32);
     let input_id = model.check_input(input.clone().map(|i| i.1)).map(|()| input.map(|i| i.0))?;
     let names: Vec<String> = outputs.iter().map(name).collect();
     let mut output_ids = Vec::new();
     for (index, head) in model.descriptor().heads.iter().enumerate() {
-        let output = found(outputs, &head.output);
+        let output = found(outputs, &head.output, head.element);
         model.check_head(index, output.clone().map(|o| o.1), &names)?;
         output_ids.extend(output.map(|o| o.0));
     }

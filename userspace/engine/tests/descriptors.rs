@@ -75,6 +75,14 @@ fn heads_take_the_fields_of_their_kind_only() {
         ("boxes = 16", "boxes = 16\nstride = 8", "heads[2].stride: has no meaning"),
         ("max_detections = 50", "max_detections = 50\ntop_k = 4097", "thresholds.top_k: must"),
         ("kind = \"yolov8\"", "kind = \"yolov5\"", "heads[0].anchors: missing"),
+        ("stride = 8", "stride = 8\nelement = \"f64\"", "heads[0].element: unknown variant"),
+        ("stride = 8", "stride = 8\nelement = \"i8\"", "heads[0].scale: missing"),
+        ("stride = 8", "stride = 8\nscale = 0.5", "heads[0].scale: has no meaning"),
+        ("stride = 8", "stride = 8\nelement = \"f16\"\nzero = 0", "heads[0].zero: has no meaning"),
+        ("stride = 8", "stride = 8\nelement = \"i8\"\nscale = 0.0", "heads[0].scale: must be"),
+        ("stride = 8", "stride = 8\nelement = \"i8\"\nscale = nan", "heads[0].scale: must be"),
+        ("stride = 8", "stride = 8\nelement = \"i8\"\nscale = -1.0", "heads[0].scale: must be"),
+        ("stride = 8", "stride = 8\nelement = \"i8\"\nscale = 1.0\nzero = 128", "heads[0].zero: "),
     ];
     for (from, to, wanted) in cases {
         let copy = Copy::of("tiny-free");

@@ -7,7 +7,7 @@ use tandem_engine::{
     Engine, EngineChoice, EngineError, EngineOptions, Model, ModelRepository, load_engine,
     load_engine_with,
 };
-use tandem_model::post::{postprocess, read_result};
+use tandem_model::post::{Element, f32_of_f16, postprocess, read_result};
 
 /// Largest error of an f32 network that is summed in another order.
 const CLOSE: f32 = 1e-4;
@@ -30,6 +30,78 @@ fn fixtures_answer_what_numpy_computed() {
             let heads = heads_of(engine.as_mut(), &model, &tensor);
             let error = distance(&heads, &expected);
             assert!(error < CLOSE, "{name} in {choice:?} is {error} off");
+        }
+    }
+}
+
+/// The slot's numbers of one head.
+fn values(model: &Model, index: usize, slot: &[u8]) -> Vec<f32> {
+    let layout = model.heads().nth(index).unwrap();
+    let head = model.post_params().heads[index];
+    let bytes = &slot[layout.offset..layout.offset + layout.bytes];
+    match layout.element {
+        Element::F32 => floats(bytes),
+        Element::F16 => {
+            let halves = bytes.as_chunks::<2>().0.iter();
+            halves.map(|half| f32::from_bits(f32_of_f16(u16::from_le_bytes(*half)))).collect()
+        }
+        Element::I8 => {
+            let numbers = bytes.iter().map(|byte| head.scale.times(*byte as i8, head.zero));
+            numbers.map(f32::from_bits).collect()
+        }
+    }
+}
+
+/// An output of f16 or i8 lies in the slot as the network gives it; one step off where a sum in
+/// another order falls on the other side of a rounding.
+#[test]
+fn narrow_outputs_are_in_the_slot_as_they_come() {
+    for (name, element, step) in
+        [("tiny-i8", Element::I8, 0.0301), ("tiny-f16", Element::F16, 0.004)]
+    {
+        let dir = fixtures().join(name).join("1");
+        let model = Model::load(&dir).unwrap();
+        let layouts: Vec<_> = model.heads().collect();
+        assert_eq!(layouts[0].element, element);
+        assert_eq!(layouts[0].bytes, 14 * 16 * element.bytes());
+        assert_eq!(layouts[1].offset, layouts[0].bytes.next_multiple_of(64));
+        let expected = std::fs::read(dir.join("expected.slot")).unwrap();
+        assert_eq!(expected.len(), model.heads_bytes());
+        for choice in engines() {
+            let engine = load_engine(&model, choice);
+            if (choice, element) == (EngineChoice::Rten, Element::F16) {
+                let refused = engine.err().map(|e| e.to_string()).unwrap_or_default();
+                assert!(refused.contains("heads[0]") && refused.contains("f16"), "{refused}");
+                continue;
+            }
+            let mut heads = Slot::of(model.heads_bytes(), 0);
+            engine.unwrap().run(&pattern(model.tensor_bytes()), heads.bytes()).unwrap();
+            for (index, close) in [(0, step), (1, CLOSE)] {
+                let [ours, theirs] =
+                    [heads.bytes(), &expected[..]].map(|slot| values(&model, index, slot));
+                assert!(ours.iter().any(|x| *x != 0.0));
+                let error = distance(&ours, &theirs);
+                assert!(error < close, "{name} head {index} in {choice:?} is {error} off");
+            }
+        }
+    }
+}
+
+/// The file's type must be the descriptor's.
+#[test]
+fn an_output_of_another_element_is_refused() {
+    for (name, from, to) in [
+        ("tiny-i8", "element = \"i8\"\nscale = 0.03\nzero = -5\n", ""),
+        ("tiny-v5", "stride = 8\n", "stride = 8\nelement = \"i8\"\nscale = 0.5\n"),
+        ("tiny-v5", "stride = 8\n", "stride = 8\nelement = \"f16\"\n"),
+    ] {
+        let copy = Copy::of(name);
+        copy.edit("model.toml", from, to);
+        let model = copy.model();
+        for choice in engines() {
+            let refused = load_engine(&model, choice).err().map(|e| e.to_string());
+            let refused = refused.unwrap_or_default();
+            assert!(refused.contains("heads[0]: the file has type"), "{choice:?}: {refused}");
         }
     }
 }

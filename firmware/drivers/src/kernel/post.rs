@@ -1,8 +1,9 @@
 //! `post`: its parameters in its registers.
 
-use tandem_model::post::{Head, HeadKind, PostParams};
+use tandem_model::post::{Element, Head, HeadKind, PostParams};
 use tandem_regs::post::{
-    self, CAPACITY, CAPS, CONFIG, HEAD_CONFIG, HEAD_GRID, LIMITS, SIZE, THRESHOLDS, WORD,
+    self, CAPACITY, CAPS, CONFIG, HEAD_CONFIG, HEAD_GRID, HEAD_QUANT, LIMITS, SIZE, THRESHOLDS,
+    WORD,
 };
 use tandem_regs::{ReadWrite, Reg};
 use tock_registers::interfaces::Readable;
@@ -22,6 +23,7 @@ struct HeadRegs {
     config: Reg<HEAD_CONFIG::Register, ReadWrite>,
     anchors: [Reg<SIZE::Register, ReadWrite>; 3],
     offset: Reg<WORD::Register, ReadWrite>,
+    quant: Reg<HEAD_QUANT::Register, ReadWrite>,
 }
 
 const HEADS: [HeadRegs; 4] = [
@@ -30,24 +32,28 @@ const HEADS: [HeadRegs; 4] = [
         config: post::H0_CONFIG,
         anchors: [post::H0_ANCHOR_0, post::H0_ANCHOR_1, post::H0_ANCHOR_2],
         offset: post::H0_OFFSET,
+        quant: post::H0_QUANT,
     },
     HeadRegs {
         grid: post::H1_GRID,
         config: post::H1_CONFIG,
         anchors: [post::H1_ANCHOR_0, post::H1_ANCHOR_1, post::H1_ANCHOR_2],
         offset: post::H1_OFFSET,
+        quant: post::H1_QUANT,
     },
     HeadRegs {
         grid: post::H2_GRID,
         config: post::H2_CONFIG,
         anchors: [post::H2_ANCHOR_0, post::H2_ANCHOR_1, post::H2_ANCHOR_2],
         offset: post::H2_OFFSET,
+        quant: post::H2_QUANT,
     },
     HeadRegs {
         grid: post::H3_GRID,
         config: post::H3_CONFIG,
         anchors: [post::H3_ANCHOR_0, post::H3_ANCHOR_1, post::H3_ANCHOR_2],
         offset: post::H3_OFFSET,
+        quant: post::H3_QUANT,
     },
 ];
 
@@ -74,6 +80,14 @@ impl KernelKind for Post {
             };
             if !field.is_set(caps) {
                 return Err(KernelError::Unsupported(what));
+            }
+            let built = match head.element {
+                Element::F32 => true,
+                Element::F16 => CAPS::F16.is_set(caps),
+                Element::I8 => CAPS::I8.is_set(caps),
+            };
+            if !built {
+                return Err(KernelError::Unsupported("that element"));
             }
             if u32::from(head.anchor_count) > CAPS::MAX_ANCHORS.read(caps) {
                 return Err(KernelError::Unsupported("that many anchors"));
@@ -126,10 +140,16 @@ fn encode_head(regs: &HeadRegs, head: &Head, words: &mut Words) {
         regs.config,
         HEAD_CONFIG::STRIDE.val(head.stride.into())
             + HEAD_CONFIG::KIND.val(head.kind as u32)
+            + HEAD_CONFIG::ELEMENT.val(head.element as u32)
             + HEAD_CONFIG::ANCHORS.val(head.anchor_count.into()),
     );
     for (reg, (w, h)) in regs.anchors.iter().zip(head.anchors) {
         words.put(*reg, SIZE::WIDTH.val(w.into()) + SIZE::HEIGHT.val(h.into()));
     }
     words.put_word(regs.offset, head.offset);
+    words.put(
+        regs.quant,
+        HEAD_QUANT::SCALE.val(head.scale.register())
+            + HEAD_QUANT::ZERO.val(u32::from(head.zero as u8)),
+    );
 }

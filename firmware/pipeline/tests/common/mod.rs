@@ -403,6 +403,7 @@ pub fn small_post() -> PostParams {
         anchor_count: 3,
         anchors: [(10, 13), (16, 30), (33, 23)],
         offset: 0,
+        ..Head::UNUSED
     }; MAX_HEADS];
     heads[1] = Head { grid_w: 4, grid_h: 4, stride: 16, offset: 0x2000, ..heads[0] };
     PostParams {

@@ -1,9 +1,9 @@
 //! Parameters: sizes, and what is refused.
 
 use super::{
-    DETECTION_BYTES, DFL_BINS, HEADER_BYTES, Head, HeadKind, MAX_ANCHORS, MAX_CANDIDATES,
+    DETECTION_BYTES, DFL_BINS, Element, HEADER_BYTES, Head, HeadKind, MAX_ANCHORS, MAX_CANDIDATES,
     MAX_CLASSES, MAX_DETECTIONS, MAX_HEADS, MAX_HEADS_BYTES, MAX_SIDE, MAX_STRIDE, PostError,
-    PostParams,
+    PostParams, Scale,
 };
 
 impl HeadKind {
@@ -49,6 +49,9 @@ impl Head {
         anchor_count: 0,
         anchors: [(0, 0); MAX_ANCHORS],
         offset: 0,
+        element: Element::F32,
+        scale: Scale::ONE,
+        zero: 0,
     };
 
     /// Cells of the grid.
@@ -59,7 +62,7 @@ impl Head {
     /// Bytes of the head's numbers for so many classes.
     pub const fn bytes(&self, classes: u16) -> usize {
         let numbers = self.kind.box_numbers() + classes as usize;
-        4 * self.cells() * self.anchor_count as usize * numbers
+        self.element.bytes() * self.cells() * self.anchor_count as usize * numbers
     }
 
     fn validate(&self, width: u16, height: u16) -> Result<(), PostError> {
@@ -78,6 +81,7 @@ impl Head {
         check((1..=most).contains(&count), "heads.anchor_count")?;
         let anchors = if self.kind.has_anchors() { &self.anchors[..count] } else { &[] };
         check(anchors.iter().all(|(w, h)| side(*w) && side(*h)), "heads.anchors")?;
+        check(self.element != Element::I8 || self.scale.is_valid(), "heads.scale")?;
         check(self.offset.is_multiple_of(64), "heads.offset")
     }
 }
@@ -103,7 +107,7 @@ impl PostParams {
             let numbers = head.kind.box_numbers() as u64 + u64::from(self.classes);
             let boxes =
                 u64::from(head.grid_w) * u64::from(head.grid_h) * u64::from(head.anchor_count);
-            let bytes = 4 * boxes * numbers;
+            let bytes = head.element.bytes() as u64 * boxes * numbers;
             check(u64::from(head.offset) + bytes <= MAX_HEADS_BYTES as u64, "heads.offset")?;
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! The kernel itself.
 
 use super::decode::{Place, decode, probability, score};
+use super::element::Raw;
 use super::fixed::{ONE_Q24, is_finite, order, sigmoid, to_q24};
 use super::result::write_result;
 use super::select::Selection;
 use super::{
-    Detection, Head, MAX_CANDIDATES, NmsScratch, PostError, PostParams, ResultHeader, suppress,
+    Detection, Element, Head, MAX_CANDIDATES, NmsScratch, PostError, PostParams, ResultHeader,
+    suppress,
 };
 
 /// Number of the objectness, in the heads that have one.
@@ -53,14 +55,15 @@ pub fn postprocess(
     let mut index = 0;
     for head in params.used_heads() {
         let bytes = &heads[head.offset as usize..][..head.bytes(params.classes)];
-        let planes = bytes.as_chunks::<4>().0;
-        let numbers = head.kind.box_numbers() + usize::from(params.classes);
-        let anchor_numbers = head.cells() * numbers;
-        for (anchor, numbers) in planes.chunks_exact(anchor_numbers).enumerate() {
-            let scan = Scan { params, head, anchor, numbers, index };
-            scan.run(&mut found)?;
-            index += head.cells() as u32;
-        }
+        match head.element {
+            Element::F32 => scan(params, head, bytes.as_chunks::<4>().0, (), index, &mut found),
+            Element::F16 => scan(params, head, bytes.as_chunks::<2>().0, (), index, &mut found),
+            Element::I8 => {
+                let form = (head.scale, head.zero);
+                scan(params, head, bytes.as_chunks::<1>().0, form, index, &mut found)
+            }
+        }?;
+        index += head.cells() as u32 * u32::from(head.anchor_count);
     }
     let not_finite = found.not_finite;
     let (count, surplus) = found.selection.finish();
@@ -84,18 +87,37 @@ struct Found<'a> {
     not_finite: u32,
 }
 
+/// All anchors of a head, the first of whose boxes is `index`.
+fn scan<E: Raw>(
+    params: &PostParams,
+    head: &Head,
+    planes: &[E],
+    form: E::Form,
+    index: u32,
+    found: &mut Found<'_>,
+) -> Result<(), PostError> {
+    let cells = head.cells();
+    let anchor_numbers = cells * (head.kind.box_numbers() + usize::from(params.classes));
+    let anchors = planes.chunks_exact(anchor_numbers).enumerate();
+    for ((anchor, numbers), index) in anchors.zip((index..).step_by(cells)) {
+        Scan { params, head, anchor, numbers, form, index }.run(found)?;
+    }
+    Ok(())
+}
+
 /// One anchor of one head over all cells.
-struct Scan<'a> {
+struct Scan<'a, E: Raw> {
     params: &'a PostParams,
     head: &'a Head,
     anchor: usize,
     /// The planes of the box and of the classes, one number a cell.
-    numbers: &'a [[u8; 4]],
+    numbers: &'a [E],
+    form: E::Form,
     /// Index of the anchor's first cell.
     index: u32,
 }
 
-impl Scan<'_> {
+impl<E: Raw> Scan<'_, E> {
     fn run(&self, found: &mut Found<'_>) -> Result<(), PostError> {
         let cells = self.head.cells();
         for first in (0..cells).step_by(CELLS) {
@@ -103,7 +125,7 @@ impl Scan<'_> {
             let mut broken = [false; CELLS];
             for plane in self.numbers.chunks_exact(cells) {
                 for (b, number) in broken.iter_mut().zip(&plane[first..first + count]) {
-                    *b |= !is_finite(u32::from_le_bytes(*number));
+                    *b |= !is_finite(number.bits(self.form));
                 }
             }
             let best = match self.head.kind.has_objectness() {
@@ -128,7 +150,7 @@ impl Scan<'_> {
     }
 
     fn number(&self, plane: usize, cell: usize) -> u32 {
-        u32::from_le_bytes(self.numbers[plane * self.head.cells() + cell])
+        self.numbers[plane * self.head.cells() + cell].bits(self.form)
     }
 
     /// The cell's box if its score passes, in a head with an objectness. The cell's numbers are
@@ -180,7 +202,7 @@ impl Scan<'_> {
         for (class, plane) in (0..).zip(planes) {
             let numbers = &plane[first..first + count];
             for ((best, greatest), number) in classes.iter_mut().zip(&mut greatest).zip(numbers) {
-                let value = order(u32::from_le_bytes(*number));
+                let value = order(number.bits(self.form));
                 *best = if value > *greatest { class } else { *best };
                 *greatest = value.max(*greatest);
             }

@@ -1,5 +1,7 @@
 //! What the tests of all kinds of heads share.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use proptest::prelude::*;
 use tandem_model::post::*;
 

@@ -7,9 +7,9 @@ use tock_registers::register_bitfields;
 use crate::{ReadOnly, ReadWrite, Reg};
 
 /// First four bytes of the SHA-256 of this map's canonical text.
-pub const MAP_HASH: u32 = 0x2b6381cc;
+pub const MAP_HASH: u32 = 0xfa1ea38b;
 /// Bytes from the block's base to the end of its last register.
-pub const MAP_BYTES: u32 = 0xd8;
+pub const MAP_BYTES: u32 = 0xdc;
 
 register_bitfields![u32,
     /// Fields of registers of type `KERNEL_ID`.
@@ -38,6 +38,10 @@ register_bitfields![u32,
         BOXES OFFSET(4) NUMBITS(1) [],
         /// Lets the best K candidates enter suppression.
         TOP_K OFFSET(5) NUMBITS(1) [],
+        /// Takes heads of f16.
+        F16 OFFSET(6) NUMBITS(1) [],
+        /// Takes heads of i8.
+        I8 OFFSET(7) NUMBITS(1) [],
         /// Most heads of a model.
         MAX_HEADS OFFSET(8) NUMBITS(4) [],
         /// Most anchors of a head.
@@ -135,7 +139,7 @@ register_bitfields![u32,
         /// Network pixels per cell.
         STRIDE OFFSET(0) NUMBITS(16) [],
         /// Decoding rule.
-        KIND OFFSET(16) NUMBITS(8) [
+        KIND OFFSET(16) NUMBITS(4) [
             /// xy = (sigmoid(t) + cell) * stride, wh = exp(t) * anchor.
             YoloV3 = 0,
             /// xy = (2 sigmoid(t) - 0.5 + cell) * stride, wh = (2 sigmoid(t))^2 * anchor.
@@ -147,6 +151,15 @@ register_bitfields![u32,
             /// Decoded boxes: centre and size in pixels, then class probabilities.
             Boxes = 4,
         ],
+        /// What the head's numbers are, little endian.
+        ELEMENT OFFSET(20) NUMBITS(4) [
+            /// IEEE binary32.
+            F32 = 0,
+            /// IEEE binary16.
+            F16 = 1,
+            /// A signed byte: QUANT.SCALE * (byte - QUANT.ZERO).
+            I8 = 2,
+        ],
         /// Anchors in use, 1 to 3; 1 without anchors.
         ANCHORS OFFSET(24) NUMBITS(8) [],
     ],
@@ -155,6 +168,13 @@ register_bitfields![u32,
         /// The whole word.
         VALUE OFFSET(0) NUMBITS(32) [],
     ],
+    /// Fields of registers of type `HEAD_QUANT`.
+    pub HEAD_QUANT [
+        /// Value of a step: bits 30 to 8 of an f32 with 16 significant bits, 2^-126 to just under 2^120.
+        SCALE OFFSET(0) NUMBITS(23) [],
+        /// The byte that stands for 0, signed.
+        ZERO OFFSET(24) NUMBITS(8) [],
+    ],
 ];
 
 /// Four ASCII characters, the first one in the lowest byte.
@@ -162,7 +182,7 @@ pub const ID: Reg<KERNEL_ID::Register, ReadOnly> = Reg::new(0x00, 0x30534f50);
 /// Version of the kernel's behaviour. A new major version is refused by older software.
 pub const VERSION: Reg<KERNEL_VERSION::Register, ReadOnly> = Reg::new(0x04, 0x10000);
 /// What this build of the kernel can do.
-pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x1000343f);
+pub const CAPS: Reg<CAPS::Register, ReadOnly> = Reg::new(0x08, 0x100034ff);
 /// First four bytes (big endian) of the SHA-256 of this map's canonical text; the value is MAP_HASH in the generated code.
 pub const HASH: Reg<KERNEL_MAP_HASH::Register, ReadOnly> = Reg::new(0x0c, 0x0);
 /// Job counter. Writing a value that differs from the last one written starts a job with the parameters as they stand; writing the same value does nothing. A job that runs is not disturbed: the new value is taken when it ends.
@@ -197,6 +217,8 @@ pub const H0_ANCHOR_1: Reg<SIZE::Register, ReadWrite> = Reg::new(0x6c, 0x0);
 pub const H0_ANCHOR_2: Reg<SIZE::Register, ReadWrite> = Reg::new(0x70, 0x0);
 /// Where the head begins in the heads slot, bytes (a multiple of 64). The stream has no gaps: this is for the range check only.
 pub const H0_OFFSET: Reg<WORD::Register, ReadWrite> = Reg::new(0x74, 0x0);
+/// What the bytes of an i8 head stand for; not looked at for other elements.
+pub const H0_QUANT: Reg<HEAD_QUANT::Register, ReadWrite> = Reg::new(0x78, 0x0);
 /// Size of the head's grid.
 pub const H1_GRID: Reg<HEAD_GRID::Register, ReadWrite> = Reg::new(0x80, 0x0);
 /// How the head's numbers become boxes.
@@ -209,6 +231,8 @@ pub const H1_ANCHOR_1: Reg<SIZE::Register, ReadWrite> = Reg::new(0x8c, 0x0);
 pub const H1_ANCHOR_2: Reg<SIZE::Register, ReadWrite> = Reg::new(0x90, 0x0);
 /// Where the head begins in the heads slot, bytes (a multiple of 64). The stream has no gaps: this is for the range check only.
 pub const H1_OFFSET: Reg<WORD::Register, ReadWrite> = Reg::new(0x94, 0x0);
+/// What the bytes of an i8 head stand for; not looked at for other elements.
+pub const H1_QUANT: Reg<HEAD_QUANT::Register, ReadWrite> = Reg::new(0x98, 0x0);
 /// Size of the head's grid.
 pub const H2_GRID: Reg<HEAD_GRID::Register, ReadWrite> = Reg::new(0xa0, 0x0);
 /// How the head's numbers become boxes.
@@ -221,6 +245,8 @@ pub const H2_ANCHOR_1: Reg<SIZE::Register, ReadWrite> = Reg::new(0xac, 0x0);
 pub const H2_ANCHOR_2: Reg<SIZE::Register, ReadWrite> = Reg::new(0xb0, 0x0);
 /// Where the head begins in the heads slot, bytes (a multiple of 64). The stream has no gaps: this is for the range check only.
 pub const H2_OFFSET: Reg<WORD::Register, ReadWrite> = Reg::new(0xb4, 0x0);
+/// What the bytes of an i8 head stand for; not looked at for other elements.
+pub const H2_QUANT: Reg<HEAD_QUANT::Register, ReadWrite> = Reg::new(0xb8, 0x0);
 /// Size of the head's grid.
 pub const H3_GRID: Reg<HEAD_GRID::Register, ReadWrite> = Reg::new(0xc0, 0x0);
 /// How the head's numbers become boxes.
@@ -233,6 +259,8 @@ pub const H3_ANCHOR_1: Reg<SIZE::Register, ReadWrite> = Reg::new(0xcc, 0x0);
 pub const H3_ANCHOR_2: Reg<SIZE::Register, ReadWrite> = Reg::new(0xd0, 0x0);
 /// Where the head begins in the heads slot, bytes (a multiple of 64). The stream has no gaps: this is for the range check only.
 pub const H3_OFFSET: Reg<WORD::Register, ReadWrite> = Reg::new(0xd4, 0x0);
+/// What the bytes of an i8 head stand for; not looked at for other elements.
+pub const H3_QUANT: Reg<HEAD_QUANT::Register, ReadWrite> = Reg::new(0xd8, 0x0);
 
 /// Offsets from the block's base in bytes, for matching.
 pub mod offset {
@@ -276,6 +304,8 @@ pub mod offset {
     pub const H0_ANCHOR_2: u32 = 0x70;
     /// `H0_OFFSET`.
     pub const H0_OFFSET: u32 = 0x74;
+    /// `H0_QUANT`.
+    pub const H0_QUANT: u32 = 0x78;
     /// `H1_GRID`.
     pub const H1_GRID: u32 = 0x80;
     /// `H1_CONFIG`.
@@ -288,6 +318,8 @@ pub mod offset {
     pub const H1_ANCHOR_2: u32 = 0x90;
     /// `H1_OFFSET`.
     pub const H1_OFFSET: u32 = 0x94;
+    /// `H1_QUANT`.
+    pub const H1_QUANT: u32 = 0x98;
     /// `H2_GRID`.
     pub const H2_GRID: u32 = 0xa0;
     /// `H2_CONFIG`.
@@ -300,6 +332,8 @@ pub mod offset {
     pub const H2_ANCHOR_2: u32 = 0xb0;
     /// `H2_OFFSET`.
     pub const H2_OFFSET: u32 = 0xb4;
+    /// `H2_QUANT`.
+    pub const H2_QUANT: u32 = 0xb8;
     /// `H3_GRID`.
     pub const H3_GRID: u32 = 0xc0;
     /// `H3_CONFIG`.
@@ -312,4 +346,6 @@ pub mod offset {
     pub const H3_ANCHOR_2: u32 = 0xd0;
     /// `H3_OFFSET`.
     pub const H3_OFFSET: u32 = 0xd4;
+    /// `H3_QUANT`.
+    pub const H3_QUANT: u32 = 0xd8;
 }

@@ -177,6 +177,7 @@ fn heads() -> PostParams {
         anchor_count: 3,
         anchors: [(81, 82), (135, 169), (344, 319)],
         offset: 0,
+        ..Head::UNUSED
     };
     PostParams {
         head_count: 1,

@@ -16,7 +16,7 @@ mod stream;
 
 pub use axil::BusError;
 pub use bins::Bins;
-pub use cases::{cases, first};
+pub use cases::{cases, first, tested};
 pub use kernel::{Kernel, SinkId, SourceId};
 pub use model::{Model, Port};
 pub use rng::Rng;

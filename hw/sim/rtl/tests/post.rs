@@ -3,86 +3,11 @@
 mod post_support;
 
 use post_support::bench::*;
+use post_support::cover::{BINS, note, note_numbers};
 use post_support::jobs::{self, Build, Spread};
-use tandem_model::post::{Head, HeadKind, PostParams};
+use tandem_model::post::{Element, Head, HeadKind, PostParams, Scale};
 use tandem_regs::post::offset;
-use tandem_rtl::{Bins, Rng, Stall, cases, first};
-
-const BINS: &[&str] = &[
-    "yolov3",
-    "yolov5",
-    "yolov8",
-    "yolox",
-    "boxes",
-    "kinds mixed",
-    "four heads",
-    "three anchors",
-    "one cell",
-    "fewer than 8 cells",
-    "grid at the build's limit",
-    "one class",
-    "17 classes",
-    "16 classes, yolov8",
-    "more than 500 classes",
-    "not finite",
-    "no candidate",
-    "one candidate",
-    "more than 1000 candidates",
-    "surplus",
-    "surplus beyond the store",
-    "cut",
-    "too many",
-    "threshold is a candidate's score",
-    "threshold just above it",
-    "class agnostic",
-    "score 65535",
-    "edge clipped",
-    "1024 detections",
-    "empty box",
-    "source stalls",
-    "sink stalls",
-    "next parameters while a job runs",
-    "next packet while a job runs",
-    "back to back",
-];
-
-fn note(cover: &mut Bins, p: &PostParams, result: Option<&[u8]>, build: Build) {
-    let heads = p.used_heads();
-    let kind = |kind| heads.iter().any(|head| head.kind == kind);
-    let some = |cells: std::ops::Range<usize>| heads.iter().any(|h| cells.contains(&h.cells()));
-    cover.hit_if(kind(HeadKind::YoloV3), "yolov3");
-    cover.hit_if(kind(HeadKind::YoloV5), "yolov5");
-    cover.hit_if(kind(HeadKind::YoloV8), "yolov8");
-    cover.hit_if(kind(HeadKind::YoloX), "yolox");
-    cover.hit_if(kind(HeadKind::Boxes), "boxes");
-    cover.hit_if(heads.iter().any(|h| h.kind != heads[0].kind), "kinds mixed");
-    cover.hit_if(heads.len() == 4, "four heads");
-    cover.hit_if(heads.iter().any(|h| h.anchor_count == 3), "three anchors");
-    cover.hit_if(some(1..2), "one cell");
-    cover.hit_if(some(2..8), "fewer than 8 cells");
-    cover.hit_if(some(build.cells as usize..build.cells as usize + 1), "grid at the build's limit");
-    cover.hit_if(p.classes == 1, "one class");
-    cover.hit_if(p.classes == 17, "17 classes");
-    cover.hit_if(p.classes == 16 && kind(HeadKind::YoloV8), "16 classes, yolov8");
-    cover.hit_if(p.classes > 500, "more than 500 classes");
-    cover.hit_if(p.class_agnostic, "class agnostic");
-    let Some(result) = result else { return };
-    let [count, candidates, not_finite, cut, surplus] = [0, 1, 2, 3, 4].map(|n| word(result, n));
-    cover.hit_if(not_finite > 0, "not finite");
-    cover.hit_if(candidates == 0, "no candidate");
-    cover.hit_if(candidates == 1, "one candidate");
-    cover.hit_if(candidates > 1000, "more than 1000 candidates");
-    cover.hit_if(surplus > 0, "surplus");
-    cover.hit_if(surplus > 0 && candidates > 4352, "surplus beyond the store");
-    cover.hit_if(cut > 0, "cut");
-    cover.hit_if(count == 1024, "1024 detections");
-    for det in result[32..].chunks_exact(24) {
-        let [x1, y1, x2, y2, score] = [0, 1, 2, 3, 4].map(|n| word(det, n));
-        cover.hit_if(score & 0xffff == 0xffff, "score 65535");
-        cover.hit_if(x1 == 0 && x2 == u32::from(p.width) << 8, "edge clipped");
-        cover.hit_if(x1 == x2 || y1 == y2, "empty box");
-    }
-}
+use tandem_rtl::{Bins, Rng, Stall, cases, first, tested};
 
 /// The threshold on a score that occurs, or one above it.
 fn threshold_on_a_score(bench: &mut Bench, rng: &mut Rng, p: &mut PostParams, slot: &[u8]) -> i32 {
@@ -135,6 +60,7 @@ fn one_job(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Bins, cas
     let what = format!("case {case}: {spread:?} {p:?}");
     let (status, expected) = bench.expected(&p, &slot);
     note(cover, &p, expected.as_deref(), build);
+    note_numbers(cover, &p, &slot);
     cover.hit_if(status == TOO_MANY, "too many");
     let (stall_in, stall_out) = (rng.chance(400), rng.chance(400));
     let stall = |on, seed| if on { Stall::any(seed) } else { Stall::never() };
@@ -197,6 +123,9 @@ fn two_jobs(bench: &mut Bench, rng: &mut Rng, build: Build, cover: &mut Bins, ca
 }
 
 fn random_jobs(name: &str, build: Build, usual: u64, rare: &[&str]) {
+    if !tested(name) {
+        return;
+    }
     let mut cover = Bins::new(BINS);
     let mut bench = Bench::new(name, 1);
     let mut clocks = 0;
@@ -229,19 +158,34 @@ fn random_jobs_on_wide_streams_are_the_models() {
         "1024 detections",
         "surplus beyond the store",
         "more than 500 classes",
+        "f32 at an odd byte",
+        "f16 at an odd byte",
+        "least scale",
+        "greatest scale",
     ];
     random_jobs("post_wide", WIDE, 150, RARE);
 }
 
-/// Clocks of the heads of YOLOv3-tiny at 416: 13 x 13 and 26 x 26, three anchors, 80 classes.
+/// Clocks of the heads of YOLOv3-tiny at 416: 13 x 13 and 26 x 26, three anchors, 80 classes; the
+/// first has an odd number of numbers, so the second begins at an odd byte behind one of i8.
 #[test]
 fn a_number_a_clock() {
-    for (name, bytes) in [("post_small", 4), ("post_wide", 16)] {
+    use Element::{F16, F32, I8};
+    for (name, bytes, elements) in [
+        ("post_small", 4, [F32, F32]),
+        ("post_small", 4, [F16, I8]),
+        ("post_small", 4, [I8, F32]),
+        ("post_wide", 16, [F32, F32]),
+        ("post_wide", 16, [I8, F32]),
+    ] {
+        if !tested(name) {
+            continue;
+        }
         let mut bench = Bench::new(name, 2);
         let mut rng = Rng::new(4);
         let mut p = jobs::params(&mut rng, SMALL, 100);
         let anchors = [(81, 82), (135, 169), (344, 319)];
-        let head = |grid, stride, offset| Head {
+        let head = |grid, stride, offset, element| Head {
             kind: HeadKind::YoloV3,
             grid_w: grid,
             grid_h: grid,
@@ -249,8 +193,13 @@ fn a_number_a_clock() {
             anchor_count: 3,
             anchors,
             offset,
+            element,
+            // A step of 1/16.
+            scale: Scale::from_register(123 << 15),
+            zero: 5,
         };
-        p.heads[..2].copy_from_slice(&[head(13, 32, 0), head(26, 16, 172_416)]);
+        let [first, second] = elements;
+        p.heads[..2].copy_from_slice(&[head(13, 32, 0, first), head(26, 16, 172_416, second)]);
         (p.head_count, p.classes, p.width, p.height) = (2, 80, 416, 416);
         (p.score_threshold, p.iou_threshold, p.top_k, p.max_detections) = (16384, 29491, 0, 100);
         let (slot, stream) = jobs::heads(&mut rng, &p, Spread::Sparse);
@@ -264,11 +213,11 @@ fn a_number_a_clock() {
         let input = bench.kernel.clocks() - from;
         bench.kernel.run_until(1_000_000, "end", |k| k.get("irq") == 1);
         let end = bench.kernel.clocks() - from;
-        let numbers = stream.len() as u64 / 4;
+        let numbers = 3 * 85 * (13 * 13 + 26 * 26);
         let result = expected.as_ref().map_or(0, Vec::len);
         let (candidates, count) = expected.as_ref().map_or((0, 0), |e| (word(e, 1), word(e, 0)));
         println!(
-            "{name}: {numbers} numbers in beats of {bytes}: input {input} clocks, end {end}; \
+            "{name}, {elements:?}: {numbers} numbers in beats of {bytes}: input {input} clocks, end {end}; \
              {candidates} candidates, {count} detections, {result} bytes"
         );
         assert!(input <= numbers + 50, "{input}");

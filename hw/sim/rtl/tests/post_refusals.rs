@@ -3,10 +3,11 @@
 mod post_support;
 
 use post_support::bench::*;
+use post_support::disturb::{disturb, is_good};
 use post_support::jobs::{self, Build, Spread};
-use tandem_model::post::{Head, HeadKind, PostParams};
+use tandem_model::post::{Element, Head, HeadKind};
 use tandem_regs::post::{CAPACITY, CAPS, MAP_HASH, offset};
-use tandem_rtl::{Bins, Rng, Stall, cases};
+use tandem_rtl::{Bins, Rng, Stall, cases, tested};
 
 /// Packets that are shorter or longer than the heads: status, no output, and the next job is as if
 /// nothing had been.
@@ -72,93 +73,11 @@ fn packets_of_another_length_are_refused() {
     cover.finish(&[]);
 }
 
-/// One field of good parameters, or one bit of a register, at a limit or beyond it.
-fn disturb(rng: &mut Rng, p: &mut PostParams, kinds: &mut [u8; 4]) -> &'static str {
-    let count = u64::from(p.head_count.min(4));
-    let at = rng.below(count) as usize;
-    let head = &mut p.heads[at];
-    let side = |rng: &mut Rng| rng.pick(&[0, 1, 8191, 8192, 8193, 65535]);
-    match rng.below(16) {
-        0 => {
-            p.head_count = rng.pick(&[0, 5, 255]);
-            "head_count"
-        }
-        1 => {
-            p.classes = rng.pick(&[0, 1, 1024, 1025, 65535]);
-            "classes"
-        }
-        2 => {
-            p.max_detections = rng.pick(&[0, 1, 1024, 1025, 65535]);
-            "max_detections"
-        }
-        3 => {
-            p.top_k = rng.pick(&[0, 1, 4096, 4097, 8191]);
-            "top_k"
-        }
-        4 => {
-            p.width = side(rng);
-            "width"
-        }
-        5 => {
-            p.height = side(rng);
-            "height"
-        }
-        6 => {
-            kinds[at] = rng.pick(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 255]);
-            "kind"
-        }
-        7 => {
-            head.anchor_count = rng.pick(&[0, 1, 2, 3, 4, 255]);
-            "anchor_count"
-        }
-        8 => {
-            let anchor = rng.below(3) as usize;
-            head.anchors[anchor] = (side(rng), head.anchors[anchor].1);
-            "anchor width"
-        }
-        9 => {
-            let anchor = rng.below(3) as usize;
-            head.anchors[anchor] = (head.anchors[anchor].0, side(rng));
-            "anchor height"
-        }
-        10 => {
-            head.stride = rng.pick(&[0, 1, 2, 1024, 1025, 65535]);
-            "stride"
-        }
-        11 => {
-            let edge = (p.width - 1) / head.stride + 1;
-            head.grid_w = rng.pick(&[0, edge, edge.saturating_add(1), 65535]);
-            "grid_w"
-        }
-        12 => {
-            let edge = (p.height - 1) / head.stride + 1;
-            head.grid_h = rng.pick(&[0, edge, edge.saturating_add(1), 65535]);
-            "grid_h"
-        }
-        13 => {
-            head.offset += rng.pick(&[1, 32, 64, 63]);
-            "offset"
-        }
-        14 => {
-            let end = (1 << 28) - head.bytes(p.classes) as u32;
-            head.offset = rng.pick(&[end / 64 * 64, end / 64 * 64 + 64, 1 << 28, u32::MAX - 63]);
-            "last bytes"
-        }
-        _ => {
-            // A list of any size: the build's room.
-            (head.stride, head.anchor_count, kinds[at]) = (1, 1, 4);
-            head.grid_w = rng.pick(&[1200, 1201, 1199, 8400, 8401, 1]);
-            head.grid_h = rng.pick(&[1, 1, 2, 7]);
-            "cells"
-        }
-    }
-}
-
 /// Parameters that the model refuses, or a grid that is too large, and those just inside: as
 /// PostParams::validate says, at once, with nothing taken of the stream.
 #[test]
 fn parameters_are_refused_as_by_the_model() {
-    const FIELDS: [&str; 16] = [
+    const FIELDS: [&str; 18] = [
         "head_count",
         "classes",
         "max_detections",
@@ -174,11 +93,16 @@ fn parameters_are_refused_as_by_the_model() {
         "grid_h",
         "offset",
         "last bytes",
+        "element",
+        "scale",
         "cells",
     ];
     let mut refused = Bins::new(&FIELDS);
     let mut taken = Bins::new(&FIELDS[1..]);
     for (name, build) in [("post_small", SMALL), ("post_wide", WIDE)] {
+        if !tested(name) {
+            continue;
+        }
         let mut bench = Bench::new(name, 9);
         let kernel = &mut bench.kernel;
         assert_eq!(kernel.read32(offset::HASH), MAP_HASH);
@@ -190,19 +114,22 @@ fn parameters_are_refused_as_by_the_model() {
             let mut rng = Rng::new(case ^ 0x7265);
             let mut p = jobs::params(&mut rng, build, if case % 2 == 0 { 500 } else { 100_000 });
             let mut kinds = p.heads.map(|head| head.kind as u8);
-            let field = disturb(&mut rng, &mut p, &mut kinds);
-            let good = is_good(&p, &kinds, build);
+            let mut elements = p.heads.map(|head| head.element as u8);
+            let field = disturb(&mut rng, &mut p, &mut kinds, &mut elements);
+            let good = is_good(&p, &kinds, &elements, build);
             bench.write(&p);
-            let words = p.heads.iter().zip(kinds).zip((offset::H0_CONFIG..).step_by(0x20));
-            for ((head, kind), at) in words.take(p.head_count.min(4).into()) {
+            let ats = (offset::H0_CONFIG..).step_by(0x20);
+            let words = p.heads.iter().zip(kinds).zip(elements).zip(ats);
+            for (((head, kind), element), at) in words.take(p.head_count.min(4).into()) {
                 let anchors = u32::from(head.anchor_count) << 24;
-                let value = u32::from(head.stride) | u32::from(kind) << 16 | anchors;
+                let what = u32::from(kind) << 16 | u32::from(element) << 20;
+                let value = u32::from(head.stride) | what | anchors;
                 bench.kernel.write32(at, value);
             }
             bench.start();
             let ready = bench.kernel.port("s_axis_tready");
             let irq = bench.kernel.port("irq");
-            let what = format!("case {case}: {field} {kinds:?} {p:?}");
+            let what = format!("case {case}: {field} {kinds:?} {elements:?} {p:?}");
             bench.kernel.run_until(100, &what, |k| k.get_port(irq) == 1 || k.get_port(ready) == 1);
             assert_eq!(bench.kernel.get_port(ready) == 1, good, "{what}");
             if good {
@@ -227,26 +154,44 @@ fn parameters_are_refused_as_by_the_model() {
     taken.finish(&[]);
 }
 
-/// What the simulator's kernel asks, with the room of this build.
-fn is_good(p: &PostParams, kinds: &[u8; 4], build: Build) -> bool {
-    let mut p = p.clone();
-    for (head, kind) in p.heads.iter_mut().zip(kinds).take(p.head_count.into()) {
-        let Some(kind) = HeadKind::from_u8(*kind) else { return false };
-        head.kind = kind;
+/// A build without f16, i8 and `yolov8` says so, refuses them, and runs the rest.
+#[test]
+fn what_is_not_built_is_refused() {
+    // Jobs of `yolov8` are made, too.
+    const BARE: Build = Build { cells: 64, dfl_cells: 1 };
+    if !tested("post_bare") {
+        return;
     }
-    let room = |head: &Head| match head.kind {
-        HeadKind::YoloV8 => head.cells() as u64 <= build.dfl_cells,
-        _ => head.cells() as u64 <= build.cells,
-    };
-    if p.validate().is_err() || !p.used_heads().iter().all(room) {
-        return false;
+    let mut bench = Bench::new("post_bare", 7);
+    let caps = bench.kernel.read32(offset::CAPS);
+    let left_out = CAPS::F16::SET + CAPS::I8::SET + CAPS::YOLOV8::SET;
+    assert_eq!(caps, CAPS.reset() & !left_out.value);
+    let (mut refused, mut ran) = (0, 0);
+    for case in 0..cases(60) {
+        let mut rng = Rng::new(case ^ 0x6261);
+        let mut p = jobs::params(&mut rng, BARE, 800);
+        if rng.chance(512) {
+            let mut offset = 0;
+            for head in &mut p.heads {
+                (head.element, head.offset) = (Element::F32, offset);
+                offset += head.bytes(p.classes).next_multiple_of(64) as u32;
+            }
+        }
+        let what = format!("case {case}: {p:?}");
+        let has = |head: &Head| head.element == Element::F32 && head.kind != HeadKind::YoloV8;
+        let good = p.used_heads().iter().all(has);
+        let (slot, stream) = jobs::heads(&mut rng, &p, Spread::Usual);
+        bench.write(&p);
+        if good {
+            bench.kernel.push(bench.source, &stream);
+        }
+        let expected = if good { bench.expected(&p, &slot) } else { (REFUSED, None) };
+        bench.start();
+        assert_eq!(bench.status(&what), expected.0, "{what}");
+        bench.check_output(expected.1, &what);
+        (refused, ran) = (refused + u32::from(!good), ran + u32::from(good));
     }
-    let mut to = 0;
-    for head in &mut p.heads[..usize::from(p.head_count)] {
-        head.offset = to as u32;
-        to = (to + head.bytes(p.classes)).next_multiple_of(64);
-    }
-    p.validate().is_ok()
+    assert!(refused > 10 && ran > 10, "{refused} refused, {ran} ran");
 }
 
 /// CTRL.RESET in any clock of a job; the next job is as if nothing had been.

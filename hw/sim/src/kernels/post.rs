@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::task::Poll;
 
 use tandem_model::post::{
-    Head, HeadKind, MAX_HEADS, PostError, PostParams, PostScratch, postprocess,
+    Element, Head, HeadKind, MAX_HEADS, PostError, PostParams, PostScratch, Scale, postprocess,
 };
 use tandem_regs::post as map;
 use tandem_regs::post::offset;
@@ -29,6 +29,7 @@ fn decode_head(params: &ParamFile, index: u32) -> Option<Head> {
     let word = |at: u32| params.get(at + index * HEAD_STEP);
     let (grid_w, grid_h) = halves(word(offset::H0_GRID));
     let config = word(offset::H0_CONFIG);
+    let quant = word(offset::H0_QUANT);
     let anchors = [offset::H0_ANCHOR_0, offset::H0_ANCHOR_1, offset::H0_ANCHOR_2];
     Some(Head {
         kind: HeadKind::from_u8(map::HEAD_CONFIG::KIND.read(config) as u8)?,
@@ -38,11 +39,14 @@ fn decode_head(params: &ParamFile, index: u32) -> Option<Head> {
         anchor_count: map::HEAD_CONFIG::ANCHORS.read(config) as u8,
         anchors: anchors.map(|at| halves(word(at))),
         offset: word(offset::H0_OFFSET),
+        element: Element::from_u8(map::HEAD_CONFIG::ELEMENT.read(config) as u8)?,
+        scale: Scale::from_register(map::HEAD_QUANT::SCALE.read(quant)),
+        zero: map::HEAD_QUANT::ZERO.read(quant) as i8,
     })
 }
 
-/// The parameters in the registers, as written; `None` for a decoding rule that does not exist in
-/// a head that is in use.
+/// The parameters in the registers, as written; `None` for a decoding rule or an element that does
+/// not exist in a head that is in use.
 pub fn decode(params: &ParamFile) -> Option<PostParams> {
     let config = params.get(offset::CONFIG);
     let head_count = map::CONFIG::HEAD_COUNT.read(config) as u8;
@@ -103,13 +107,19 @@ impl Core for PostCore {
     }
 
     fn param_mask(&self, at: u32) -> u32 {
-        const HEADS_END: u32 = offset::H3_OFFSET;
+        const HEADS_END: u32 = offset::H3_QUANT;
         match at {
             offset::CONFIG => 0x1FFF_01FF,
             offset::LIMITS | offset::THRESHOLDS | offset::INPUT_SIZE => u32::MAX,
             offset::H0_GRID..=HEADS_END if at.is_multiple_of(4) => {
                 let register = (at - offset::H0_GRID) % HEAD_STEP;
-                if register <= offset::H0_OFFSET - offset::H0_GRID { u32::MAX } else { 0 }
+                const OFFSET: u32 = offset::H0_OFFSET - offset::H0_GRID;
+                const QUANT: u32 = offset::H0_QUANT - offset::H0_GRID;
+                match register {
+                    0..=OFFSET => u32::MAX,
+                    QUANT => 0xFF7F_FFFF,
+                    _ => 0,
+                }
             }
             _ => 0,
         }

@@ -144,7 +144,8 @@ pub fn write_post(sim: &mut Sim, params: &PostParams) {
     ];
     for (index, head) in (0..).zip(&p.heads) {
         let base = index * (at::H1_GRID - at::H0_GRID);
-        let kind = pair(head.stride, head.kind as u16 | u16::from(head.anchor_count) << 8);
+        let what = head.kind as u16 | (head.element as u16) << 4;
+        let kind = pair(head.stride, what | u16::from(head.anchor_count) << 8);
         words.push((base + at::H0_GRID, pair(head.grid_w, head.grid_h)));
         words.push((base + at::H0_CONFIG, kind));
         for (anchor, offset) in
@@ -153,6 +154,8 @@ pub fn write_post(sim: &mut Sim, params: &PostParams) {
             words.push((base + offset, pair(head.anchors[anchor].0, head.anchors[anchor].1)));
         }
         words.push((base + at::H0_OFFSET, head.offset));
+        let zero = u32::from(head.zero as u8) << 24;
+        words.push((base + at::H0_QUANT, head.scale.register() | zero));
     }
     for (offset, value) in words {
         sim.write32(MAP.post + offset, value);

@@ -52,6 +52,7 @@ pub fn post_params() -> PostParams {
         anchor_count: 1,
         anchors: [(12, 10); 3],
         offset: 0,
+        ..Head::UNUSED
     };
     PostParams {
         head_count: 1,

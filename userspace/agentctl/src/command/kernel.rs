@@ -112,6 +112,7 @@ fn template(kernel: KernelName) -> anyhow::Result<Spec> {
                 anchor_count: 3,
                 anchors,
                 offset,
+                ..Head::UNUSED
             };
             let coarse = head(13, 32, [(81, 82), (135, 169), (344, 319)], 0);
             let bytes = 3 * 85 * 13 * 13 * 4u32;
@@ -137,6 +138,32 @@ fn template(kernel: KernelName) -> anyhow::Result<Spec> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tandem_model::post::{Element, Scale};
+
+    /// A head says what its numbers are where they are not f32; a scale is a number.
+    #[test]
+    fn elements_of_heads_are_read() {
+        let mut json = serde_json::to_value(template(KernelName::Post).unwrap()).unwrap();
+        let head = &mut json["params"]["heads"][0];
+        for field in ["element", "scale", "zero"] {
+            assert!(head.as_object_mut().unwrap().remove(field).is_some());
+        }
+        let read = |json: &serde_json::Value| {
+            parse(Path::new("t.json"), &serde_json::to_vec(json).unwrap())
+        };
+        assert_eq!(read(&json).unwrap(), template(KernelName::Post).unwrap(), "f32");
+        let head = &mut json["params"]["heads"][0];
+        head["element"] = "i8".into();
+        head["scale"] = 0.25.into();
+        head["zero"] = (-3).into();
+        let Spec::Post(params) = read(&json).unwrap() else { panic!("another kernel") };
+        let head = params.heads[0];
+        let scale = Scale::from_f32_bits(0.25f32.to_bits()).unwrap();
+        assert_eq!((head.element, head.scale, head.zero), (Element::I8, scale, -3));
+        json["params"]["heads"][0]["scale"] = (-1.0).into();
+        let refused = read(&json).unwrap_err().to_string();
+        assert!(refused.contains("a scale of 2^-126 to 2^120"), "{refused}");
+    }
 
     #[test]
     fn templates_are_valid_and_survive_json() {

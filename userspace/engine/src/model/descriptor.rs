@@ -162,6 +162,11 @@ impl Descriptor {
         [head.per_cell() * numbers, rows.into(), columns.into()]
     }
 
+    /// Bytes of a head's numbers.
+    pub(super) fn head_bytes(&self, head: &HeadSpec) -> usize {
+        self.head_shape(head).iter().product::<usize>() * head.element.bytes()
+    }
+
     /// The first field that is refused, and why.
     fn fault(&self, id: &str) -> Option<(String, String)> {
         let plain = |s: &str| {
@@ -203,8 +208,7 @@ impl Descriptor {
                 return Some((format!("heads[{index}].{field}"), reason));
             }
         }
-        let bytes: usize =
-            self.heads.iter().map(|h| self.head_shape(h).iter().product::<usize>() * 4 + 64).sum();
+        let bytes: usize = self.heads.iter().map(|head| self.head_bytes(head) + 64).sum();
         let most = MAX_HEADS_BYTES;
         (bytes > most).then(|| ("heads".into(), format!("take {bytes} bytes, above {most}")))
     }

@@ -1,7 +1,7 @@
 //! `[[heads]]` of `model.toml`: one output of the network.
 
 use serde::{Deserialize, Deserializer};
-use tandem_model::post::{HeadKind, MAX_ANCHORS, MAX_SIDE, MAX_STRIDE};
+use tandem_model::post::{Element, HeadKind, MAX_ANCHORS, MAX_SIDE, MAX_STRIDE, Scale};
 
 use super::descriptor::{Input, array, first};
 
@@ -9,7 +9,7 @@ use super::descriptor::{Input, array, first};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadSpec {
-    /// ONNX name; f32 `[1, anchors * (box numbers + classes), height / stride, width / stride]`,
+    /// ONNX name; `[1, anchors * (box numbers + classes), height / stride, width / stride]`,
     /// or `[1, 4 + classes, boxes]`.
     pub output: String,
     /// Decoding rule.
@@ -21,6 +21,13 @@ pub struct HeadSpec {
     pub anchors: Option<Vec<(u16, u16)>>,
     /// Decoded boxes in the output.
     pub boxes: Option<u16>,
+    /// Type of the output.
+    #[serde(default)]
+    pub element: Element,
+    /// What a step of an i8 output is worth, as its QuantizeLinear has it.
+    pub scale: Option<f32>,
+    /// The byte of an i8 output that stands for 0; 0 if left out.
+    pub zero: Option<i8>,
 }
 
 impl HeadSpec {
@@ -39,6 +46,11 @@ impl HeadSpec {
         self.stride.unwrap_or(1)
     }
 
+    /// What a step of an i8 output is worth to the kernel: 16 bits of it; one for other elements.
+    pub(super) fn step(&self) -> Option<Scale> {
+        self.scale.map_or(Some(Scale::ONE), |scale| Scale::from_f32_bits(scale.to_bits()))
+    }
+
     /// Columns and rows of the head's grid; a list of boxes is one row.
     pub(super) fn grid(&self, input: &Input) -> (u16, u16) {
         match self.boxes {
@@ -55,6 +67,7 @@ impl HeadSpec {
         let side = |side: u16| (1..=MAX_SIDE).contains(&side);
         let anchors = self.anchors();
         let sides = anchors.iter().all(|anchor| side(anchor.0) && side(anchor.1));
+        let bytes = self.element == Element::I8;
         let count = !anchored || (1..=MAX_ANCHORS).contains(&anchors.len());
         first(&[
             ("output", !self.output.is_empty(), "must not be empty"),
@@ -73,6 +86,10 @@ impl HeadSpec {
             ("boxes", !list || self.boxes.is_some(), "missing field `boxes`"),
             ("boxes", list || self.boxes.is_none(), "has no meaning for this kind"),
             ("boxes", self.boxes != Some(0), "must be at least 1"),
+            ("scale", !bytes || self.scale.is_some(), "missing field `scale`"),
+            ("scale", bytes || self.scale.is_none(), "has no meaning for this element"),
+            ("scale", self.step().is_some(), "must be 2^-126 to 2^120"),
+            ("zero", bytes || self.zero.is_none(), "has no meaning for this element"),
         ])
     }
 }

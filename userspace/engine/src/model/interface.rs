@@ -1,11 +1,13 @@
 //! What a runtime found in the ONNX file against what the descriptor says.
 
+use tandem_model::post::Element;
+
 use super::Model;
 use super::descriptor::refuse;
 use crate::EngineError;
 
 /// Shape of an input or output as a runtime reports it: `None` is a size that the file leaves
-/// open. `Err` names a type that is not f32.
+/// open. `Err` names a type that is not the one that was asked for.
 pub type FoundShape = Result<Vec<Option<usize>>, String>;
 
 impl Model {
@@ -30,7 +32,8 @@ impl Model {
     pub(crate) fn check_input(&self, found: Option<FoundShape>) -> Result<(), EngineError> {
         match found {
             None => Err(self.mismatch("input.tensor", "the file has no input of that name")),
-            Some(found) => fits(found, &self.input_shape()).map_err(|e| self.mismatch("input", e)),
+            Some(found) => fits(found, &self.input_shape(), Element::F32)
+                .map_err(|e| self.mismatch("input", e)),
         }
     }
 
@@ -48,9 +51,8 @@ impl Model {
                 let reason = format!("the file has no output {}; it has {names:?}", spec.output);
                 Err(self.mismatch(&format!("heads[{index}].output"), reason))
             }
-            Some(found) => {
-                fits(found, &wanted).map_err(|e| self.mismatch(&format!("heads[{index}]"), e))
-            }
+            Some(found) => fits(found, &wanted, spec.element)
+                .map_err(|e| self.mismatch(&format!("heads[{index}]"), e)),
         }
     }
 
@@ -60,8 +62,13 @@ impl Model {
 }
 
 /// Sizes that the file leaves open fit; the warm-up run shows what they become.
-fn fits(found: FoundShape, wanted: &[usize]) -> Result<(), String> {
-    let found = found.map_err(|kind| format!("the file has type {kind}, not f32"))?;
+fn fits(found: FoundShape, wanted: &[usize], element: Element) -> Result<(), String> {
+    let name = match element {
+        Element::F32 => "f32",
+        Element::F16 => "f16",
+        Element::I8 => "i8",
+    };
+    let found = found.map_err(|kind| format!("the file has type {kind}, not {name}"))?;
     let open = found.is_empty();
     let same = found.len() == wanted.len()
         && found.iter().zip(wanted).all(|(have, want)| have.is_none_or(|have| have == *want));

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the test fixtures: two tiny detectors with seeded random weights, and what they answer.
+"""Makes the test fixtures: tiny detectors with seeded random weights, and what they answer.
 
     .tandem/venv/bin/python userspace/engine/tests/data/make_models.py
 
 `tiny-v5` is a YOLOv5-kind detector (planar, blue first, an offset, two heads); `tiny-nhwc` takes
 interleaved pixels and leaves its batch size open; `tiny-free` has a head of every kind without
-anchors, and `expected.json` the detections that tests/reference decodes from it. `expected.f32` holds the heads slot that the
+anchors, and `expected.json` the detections that tests/reference decodes from it. `tiny-i8` and
+`tiny-f16` are `tiny-v5` with a first head of that type (`expected.slot`). `expected.f32` holds the heads slot that the
 tensor `byte[i] = (i * 37 + i / 251) % 256` gives, computed here in numpy without a runtime: f32,
 little endian, zero between the heads.
 """
@@ -40,7 +41,22 @@ def patches(x, kernel, bias, stride):
     return y.transpose(2, 0, 1)
 
 
-def network(name, interleaved, kernels, biases):
+# What a step of the i8 head is worth, and the byte that stands for 0.
+STEP, ZERO = np.float32(0.03), np.int8(-5)
+
+
+def narrow(element, name):
+    """The node that makes an output of another type, its constants and its type."""
+    if element == "f16":
+        return helper.make_node("Cast", [f"{name}_wide"], [name], to=TensorProto.FLOAT16), [], \
+            TensorProto.FLOAT16
+    constants = [numpy_helper.from_array(np.array(STEP), "step"),
+                 numpy_helper.from_array(np.array(ZERO), "zero")]
+    node = helper.make_node("QuantizeLinear", [f"{name}_wide", "step", "zero"], [name])
+    return node, constants, TensorProto.INT8
+
+
+def network(name, interleaved, kernels, biases, element=None):
     nodes, constants, source = [], [], "pixels"
     shape = [1, 3, SIDE, SIDE]
     if interleaved:
@@ -54,9 +70,15 @@ def network(name, interleaved, kernels, biases):
         nodes.append(helper.make_node("Conv", [source, f"w{stride}", f"b{stride}"],
                                       [f"out{stride}"], kernel_shape=[stride, stride],
                                       strides=[stride, stride]))
+        kind = TensorProto.FLOAT
+        if element and stride == STRIDES[0]:
+            nodes[-1].output[0] += "_wide"
+            node, more, kind = narrow(element, f"out{stride}")
+            nodes.append(node)
+            constants += more
         cells = SIDE // stride
         outputs.append(helper.make_tensor_value_info(
-            f"out{stride}", TensorProto.FLOAT, [shape[0], CHANNELS, cells, cells]))
+            f"out{stride}", kind, [shape[0], CHANNELS, cells, cells]))
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, name, [pixels], outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8,
@@ -65,11 +87,14 @@ def network(name, interleaved, kernels, biases):
     return model.SerializeToString(deterministic=True)
 
 
-def descriptor(name, digest, interleaved):
+def descriptor(name, digest, interleaved, element=None):
     scale, offset = ([float(str(v)) for v in values] for values in (SCALE, OFFSET))
     heads = "".join(
         f'\n[[heads]]\noutput = "out{stride}"\nkind = "yolov5"\nstride = {stride}\n'
-        f"anchors = [[{stride}, {stride + 4}], [{2 * stride}, {stride}]]\n" for stride in STRIDES)
+        f"anchors = [[{stride}, {stride + 4}], [{2 * stride}, {stride}]]\n"
+        + (f'element = "{element}"\n' if element and stride == STRIDES[0] else "")
+        + (f"scale = {str(STEP)}\nzero = {ZERO}\n" if element == "i8" and stride == STRIDES[0] else "")
+        for stride in STRIDES)
     return f"""# Test fixture, made by make_models.py.
 name = "{name}"
 version = "1"
@@ -97,11 +122,11 @@ max_detections = 50
 {heads}"""
 
 
-def make(name, seed, interleaved):
+def make(name, seed, interleaved, element=None):
     random = np.random.default_rng(seed)
     kernels = [random.normal(0, 0.1, (CHANNELS, 3, s, s)).astype(np.float32) for s in STRIDES]
     biases = [random.normal(0, 1, CHANNELS).astype(np.float32) for _ in STRIDES]
-    data = network(name, interleaved, kernels, biases)
+    data = network(name, interleaved, kernels, biases, element)
     if interleaved:
         planes = pattern().reshape(SIDE, SIDE, 3).transpose(2, 0, 1)
     else:
@@ -109,15 +134,20 @@ def make(name, seed, interleaved):
     x = planes.astype(np.float32) * SCALE[:, None, None] + OFFSET[:, None, None]
     slot = bytearray()
     for stride, kernel, bias in zip(STRIDES, kernels, biases):
-        slot += patches(x, kernel, bias, stride).astype("<f4").tobytes()
+        head = patches(x, kernel, bias, stride).astype("<f4")
+        if stride == STRIDES[0] and element == "f16":
+            head = head.astype("<f2")
+        if stride == STRIDES[0] and element == "i8":
+            head = np.clip(np.rint(head / STEP) + ZERO, -128, 127).astype(np.int8)
+        slot += head.tobytes()
         slot += bytes(-len(slot) % 64)
     folder = HERE / "models" / name / "1"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(data)
     (folder / "labels.txt").write_text("bolt\nnut\n")
-    (folder / "expected.f32").write_bytes(slot)
+    (folder / ("expected.slot" if element else "expected.f32")).write_bytes(slot)
     digest = hashlib.sha256(data).hexdigest()
-    (folder / "model.toml").write_text(descriptor(name, digest, interleaved))
+    (folder / "model.toml").write_text(descriptor(name, digest, interleaved, element))
 
 
 # Output, kind, channels, stride.
@@ -191,3 +221,5 @@ if __name__ == "__main__":
     make("tiny-v5", 1, interleaved=False)
     make("tiny-nhwc", 2, interleaved=True)
     make_free("tiny-free", 3)
+    make("tiny-i8", 1, interleaved=False, element="i8")
+    make("tiny-f16", 1, interleaved=False, element="f16")

@@ -243,6 +243,7 @@ fn post_params() -> PostParams {
         anchor_count: 2,
         anchors: [(10, 14), (23, 27), (1, 1)],
         offset,
+        ..Head::UNUSED
     };
     let unused = head(1, 1, 0);
     PostParams {

@@ -45,12 +45,13 @@ impl Bench {
         write(offset::INPUT_SIZE, halves(p.width, p.height));
         for (head, at) in p.used_heads().iter().zip((offset::H0_GRID..).step_by(0x20)) {
             write(at, halves(head.grid_w, head.grid_h));
-            let kind = (head.kind as u32) << 16;
+            let kind = (head.kind as u32) << 16 | (head.element as u32) << 20;
             write(at + 4, u32::from(head.stride) | kind | u32::from(head.anchor_count) << 24);
             for (anchor, (w, h)) in (at + 8..).step_by(4).zip(head.anchors) {
                 write(anchor, halves(w, h));
             }
             write(at + 0x14, head.offset);
+            write(at + 0x18, head.scale.register() | u32::from(head.zero as u8) << 24);
         }
     }
 

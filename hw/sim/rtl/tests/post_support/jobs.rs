@@ -1,7 +1,9 @@
 //! Random jobs of the post-process kernel: parameters and heads.
 
-use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
+use tandem_model::post::{Element, Head, HeadKind, MAX_HEADS, PostParams};
 use tandem_rtl::Rng;
+
+use super::elements;
 
 /// What a build of the kernel holds.
 #[derive(Clone, Copy)]
@@ -42,6 +44,7 @@ pub fn params(rng: &mut Rng, build: Build, numbers: u64) -> PostParams {
         rng.range(1, most) as u16
     };
     let (width, height) = (side(rng), side(rng));
+    let one_element = rng.chance(500).then(|| rng.pick(&elements::ELEMENTS));
     let one_kind = rng.chance(600).then(|| rng.pick(&KINDS));
     let mut heads = [Head::UNUSED; MAX_HEADS];
     let mut offset = 0;
@@ -70,6 +73,9 @@ pub fn params(rng: &mut Rng, build: Build, numbers: u64) -> PostParams {
             anchor_count: anchors as u8,
             anchors: [anchor(), anchor(), anchor()],
             offset,
+            element: one_element.unwrap_or_else(|| rng.pick(&elements::ELEMENTS)),
+            scale: elements::scale(rng, kind),
+            zero: rng.pick(&[0, -128, 127, rng.clone().next_u32() as i8]),
         };
         offset = (offset + head.bytes(classes as u16) as u32).next_multiple_of(64);
     }
@@ -103,8 +109,16 @@ pub fn heads(rng: &mut Rng, params: &PostParams, spread: Spread) -> (Vec<u8>, Ve
             let hot: Vec<bool> = (0..head.cells()).map(|_| rng.chance(odds)).collect();
             for plane in 0..numbers {
                 for hot in &hot {
-                    let bits = number(rng, head.kind, plane, spread, *hot);
-                    stream.extend_from_slice(&bits.to_le_bytes());
+                    match head.element {
+                        Element::F32 => {
+                            let bits = number(rng, head.kind, plane, spread, *hot);
+                            stream.extend_from_slice(&bits.to_le_bytes());
+                        }
+                        _ => {
+                            let value = usual(rng, head.kind, plane, spread, *hot);
+                            elements::put(rng, head, value, spread, &mut stream);
+                        }
+                    }
                 }
             }
         }
@@ -139,9 +153,14 @@ fn number(rng: &mut Rng, kind: HeadKind, plane: usize, spread: Spread, hot: bool
     if spread == Spread::Special && rng.chance(8) {
         return rng.pick(&SPECIAL);
     }
+    usual(rng, kind, plane, spread, hot).to_bits()
+}
+
+/// A number as networks have it.
+fn usual(rng: &mut Rng, kind: HeadKind, plane: usize, spread: Spread, hot: bool) -> f32 {
     let class = plane >= kind.box_numbers();
     let unit = |rng: &mut Rng| (rng.next_u64() >> 40) as f32 / (1 << 24) as f32;
-    let value = match (kind, class) {
+    match (kind, class) {
         (HeadKind::Boxes, true) => match spread {
             Spread::Coarse => rng.pick(&[0.0, 0.25, 0.5, 0.75, 1.0]),
             Spread::Sparse if !hot => unit(rng) * 0.1,
@@ -152,6 +171,5 @@ fn number(rng: &mut Rng, kind: HeadKind, plane: usize, spread: Spread, hot: bool
         _ if spread == Spread::Coarse => rng.pick(&[-2.0, -0.5, 0.0, 0.5, 1.0, 3.0]),
         _ if spread == Spread::Sparse && (class || plane == 4) && !hot => -6.0 - unit(rng),
         _ => (unit(rng) + unit(rng) + unit(rng) - 1.5) * rng.pick(&[2.0, 4.0, 8.0, 60.0]),
-    };
-    value.to_bits()
+    }
 }

@@ -1,0 +1,4 @@
+//! What the bench of `nms` is made of.
+
+pub mod engine;
+pub mod scenes;
