@@ -239,9 +239,12 @@ module tandem_ctc
       else $error("a symbol is lost");
   assign room = level <= ($clog2(FIFO_DEPTH) + 1)'(FIFO_DEPTH - ON_THE_WAY);
 
-  // ---- The text: a build with fewer steps does not look at the upper bits of where symbols are ----
-  logic store;  // verilator lint_off UNUSEDSIGNAL
-  step_t store_at, read_at;  // verilator lint_on UNUSEDSIGNAL
+  // ---- The text ----
+  logic store;
+  // A build with fewer steps does not look at the upper bits.
+  // verilator lint_off UNUSEDSIGNAL
+  step_t store_at, read_at;
+  // verilator lint_on UNUSEDSIGNAL
   symbol_t scored_symbol, symbol;
   count_t count;
   logic [15:0] mean, lowest;
