@@ -3,7 +3,7 @@
 // Takes left, top, right, bottom, each while `ready`. The first cell whose middle is not before an
 // edge is floor(((edge + stride * 128 - 1) >> 8) / stride), held to 0..grid: a division by trial, a
 // bit a clock, because nothing hurries. `done` is high for one clock with `box` and `groups`, the
-// groups of all its rows. 16 clocks an edge, 4 more behind the last one.
+// groups of all its rows. 14 clocks an edge, 3 more behind the last one.
 
 module mask_box
   import mask_pkg::*;
