@@ -111,10 +111,8 @@ pub struct GateDriver<B> {
     seen: u32,
     /// Last cancel that was executed.
     go: u32,
-    /// Last sample that was taken.
-    sample: u32,
-    /// The caller's clock less the gate's, wrapping, if they were compared.
-    ahead: Option<u64>,
+    /// The caller's clock less the gate's, wrapping.
+    ahead: u64,
     /// Parts are due at positions.
     counts: bool,
 }
@@ -123,7 +121,7 @@ impl<B: Bus> GateDriver<B> {
     /// The gate at `base`; nothing is accessed yet.
     pub const fn new(bus: B, base: u32) -> Self {
         let block = Block::new(bus, base);
-        Self { block, seen: 0, go: 0, sample: 0, ahead: None, counts: false }
+        Self { block, seen: 0, go: 0, ahead: 0, counts: false }
     }
 
     /// Checks that this is the gate that the driver was written for, and picks up its counters:
@@ -152,17 +150,23 @@ impl<B: Bus> GateDriver<B> {
     }
 
     /// Compares the gate's clock, which begins with each load of the logic, with the caller's `clock`,
-    /// ns. To be called after a load, and now and then, for two clocks never run quite alike. A
-    /// comparison that was interrupted is not taken, unless there is none yet (`fresh`: after a
-    /// load).
+    /// ns. To be called after a load (`fresh`), and now and then, for two clocks never run quite
+    /// alike. A comparison that was interrupted is not taken; after a load it is repeated, and the
+    /// last of a few is taken in any case.
     pub fn synchronise(&mut self, fresh: bool, clock: impl Fn() -> u64) {
-        self.sample = self.block.reg(gate::SAMPLE).get().wrapping_add(1);
-        let before = clock();
-        self.block.reg(gate::SAMPLE).set(self.sample);
-        let own = self.pair(gate::SAMPLE_TIME_LO, gate::SAMPLE_TIME_HI);
-        let after = clock();
-        if fresh || self.ahead.is_none() || after.wrapping_sub(before) <= SHARP {
-            self.ahead = Some(before.wrapping_sub(own));
+        for last in [!fresh, false, false, true] {
+            let sample = self.block.reg(gate::SAMPLE).get().wrapping_add(1);
+            let before = clock();
+            self.block.reg(gate::SAMPLE).set(sample);
+            let after = clock();
+            let sharp = after.wrapping_sub(before) <= SHARP;
+            if sharp || (last && fresh) {
+                let own = self.pair(gate::SAMPLE_TIME_LO, gate::SAMPLE_TIME_HI);
+                self.ahead = before.wrapping_sub(own);
+            }
+            if sharp || last {
+                return;
+            }
         }
     }
 
@@ -241,17 +245,16 @@ impl<B: Bus> GateDriver<B> {
                 return None;
             }
         }
-        let ahead = self.ahead.unwrap_or(0);
         let due = match self.pair(gate::TRIG_DUE_LO, gate::TRIG_DUE_HI) {
             0 => 0,
             _ if self.counts => u64::MAX,
-            due => due.wrapping_add(ahead),
+            due => due.wrapping_add(self.ahead),
         };
         // The window stands still until the acknowledgement, so its words belong together.
         let trigger = Trigger {
             number: self.seen.wrapping_add(1),
             tag: self.block.reg(gate::TRIG_TAG).get(),
-            at: self.pair(gate::TRIG_AT_LO, gate::TRIG_AT_HI).wrapping_add(ahead),
+            at: self.pair(gate::TRIG_AT_LO, gate::TRIG_AT_HI).wrapping_add(self.ahead),
             due,
         };
         self.seen = trigger.number;
