@@ -37,6 +37,7 @@ impl Checker<'_> {
         self.apart(&decoded)?;
         self.slots(board)?;
         self.firmware(&board.firmware)?;
+        self.gate(board)?;
         self.device(board)?;
         match faults(&board.streams).into_iter().next() {
             Some(fault) => Err(BoardError::Ports { file: self.file.into(), fault }),
@@ -179,6 +180,25 @@ impl Checker<'_> {
         let good = timeout > firmware.poll_us && timeout <= 10_000_000;
         let rule = "must be above firmware.poll_us and at most 10000000 microseconds";
         self.value("firmware.kernel_timeout_us", timeout, good, rule)
+    }
+
+    fn gate(&self, board: &Board) -> Result<(), BoardError> {
+        let gate = &board.gate;
+        // The gate's registers hold 32 bits of nanoseconds.
+        let rule = "must be 0, or three of firmware.heartbeat_us to 4000000 microseconds";
+        let least = 3 * board.firmware.heartbeat_us;
+        let limit = gate.heartbeat_limit_us;
+        let good = limit == 0 || (least..=4_000_000).contains(&limit);
+        self.value("gate.heartbeat_limit_us", limit, good, rule)?;
+        let rule = "must be at most 1000000 microseconds";
+        let debounce = gate.debounce_us;
+        self.value("gate.debounce_us", debounce, debounce <= 1_000_000, rule)?;
+        let filter = gate.encoder_filter_ns;
+        let rule = "must be at most 1000000 nanoseconds";
+        self.value("gate.encoder_filter_ns", filter, filter <= 1_000_000, rule)?;
+        let limit = gate.encoder_limit_us;
+        let rule = "must be at most 4000000 microseconds";
+        self.value("gate.encoder_limit_us", limit, limit <= 4_000_000, rule)
     }
 }
 

@@ -13,6 +13,7 @@ mod slot;
 pub use error::BoardError;
 pub use ports::{Direction, PlanFault, Port, Stream, faults};
 pub use schema::{
-    Board, Device, Firmware, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA, SlotClasses, SlotPlan,
+    Board, Device, Firmware, Gate, GateUnit, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA,
+    SlotClasses, SlotPlan,
 };
 pub use tandem_link::{SlotClass, SlotInit};

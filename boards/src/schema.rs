@@ -116,6 +116,35 @@ pub struct Firmware {
     pub kernel_timeout_us: u32,
 }
 
+/// What the gate's delays are counted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateUnit {
+    /// Nanoseconds.
+    #[default]
+    Nanoseconds,
+    /// Counts of the encoder.
+    Counts,
+}
+
+/// How the reject gate is wired. Without the table nothing is filtered or watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gate {
+    /// Line-ready falls when the firmware was silent for so long, in microseconds; 0: never.
+    pub heartbeat_limit_us: u32,
+    /// The trigger is believed when it has kept a level for so long, in microseconds.
+    pub debounce_us: u32,
+    /// Unit of the delay from trigger to reject.
+    pub unit: GateUnit,
+    /// The encoder's A and B are the other way round.
+    pub reverse: bool,
+    /// Each input of the encoder is believed when it has kept a level for so long, in nanoseconds.
+    pub encoder_filter_ns: u32,
+    /// Parts that wait so long without the belt coming on are given up, in microseconds; 0: never.
+    pub encoder_limit_us: u32,
+}
+
 /// The silicon of a board, as a bitstream for it is built.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +188,9 @@ pub struct Board {
     pub pl: Pl,
     /// Periods of the firmware.
     pub firmware: Firmware,
+    /// Wiring of the reject gate.
+    #[serde(default)]
+    pub gate: Gate,
     /// The silicon, where there is any.
     #[serde(default)]
     pub device: Option<Device>,

@@ -111,6 +111,11 @@ fn values_outside_their_range_are_named() {
         ("firmware", "heartbeat_us", "heartbeat_us = 99", "firmware.heartbeat_us"),
         ("firmware", "poll_us", "poll_us = 1_000_001", "firmware.poll_us"),
         ("firmware", "kernel", "kernel_timeout_us = 2_000", "firmware.kernel_timeout_us"),
+        ("gate", "heartbeat", "heartbeat_limit_us = 29_999", "gate.heartbeat_limit_us"),
+        ("gate", "heartbeat", "heartbeat_limit_us = 4_000_001", "gate.heartbeat_limit_us"),
+        ("gate", "heartbeat", "debounce_us = 1_000_001", "gate.debounce_us"),
+        ("gate", "heartbeat", "encoder_filter_ns = 1_000_001", "gate.encoder_filter_ns"),
+        ("gate", "heartbeat", "encoder_limit_us = 4_000_001", "gate.encoder_limit_us"),
     ] {
         let (error, message) = refuse(&with(table, key, line));
         let BoardError::Value { field: found, .. } = error else { panic!("{message}") };

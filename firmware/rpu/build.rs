@@ -1,7 +1,7 @@
 //! Turns the board description into addresses and a linker memory map.
 
 use std::{env, fs, path::PathBuf};
-use tandem_boards::{Board, Range};
+use tandem_boards::{Board, GateUnit, Range};
 
 /// Split mode (UG1085): each core has two banks of 64 KiB; code in ATCM, data, constants and
 /// stacks in BTCM. aarch32-rt's script would put the constants beside the code, whose bank is full;
@@ -55,6 +55,12 @@ fn main() {
         ("PRE", board.pl.pre.base, "`pre` kernel."),
         ("POST", board.pl.post.base, "`post` kernel."),
         ("GATE", board.pl.gate.base, "Gate."),
+        ("GATE_COUNTS", (board.gate.unit == GateUnit::Counts).into(), "The gate counts the belt."),
+        ("GATE_REVERSE", board.gate.reverse.into(), "The encoder is the other way round."),
+        ("GATE_DEBOUNCE", board.gate.debounce_us * 1000, "Filter of the trigger, ns."),
+        ("GATE_ENCODER_FILTER", board.gate.encoder_filter_ns, "Filter of the encoder, ns."),
+        ("GATE_ENCODER_LIMIT", board.gate.encoder_limit_us * 1000, "Longest stop, ns."),
+        ("GATE_HEARTBEAT_LIMIT", board.gate.heartbeat_limit_us * 1000, "Longest silence, ns."),
         ("HEARTBEAT_US", board.firmware.heartbeat_us, "Period of the heartbeat."),
         ("POLL_US", board.firmware.poll_us, "Period of the poll for lost interrupts."),
         ("KERNEL_TIMEOUT_US", board.firmware.kernel_timeout_us, "Longest run of a kernel."),

@@ -218,7 +218,7 @@ proc tandem_interrupts_net {} {
 # The gate's pins leave the chip.
 proc tandem_gate {} {
     tandem_kernel gate pl_clk1 reset_gate
-    foreach {pin direction} {trigger I reject O line_ready O} {
+    foreach {pin direction} {trigger I encoder_a I encoder_b I reject O line_ready O} {
         create_bd_port -dir $direction gate_$pin
         connect_bd_net [get_bd_ports gate_$pin] [get_bd_pins gate/$pin]
     }

@@ -85,7 +85,7 @@ pub enum ToPeer {
     },
     /// Set the gate's delay from trigger to reject and the pulse length.
     ConfigureGate {
-        /// Trigger to pulse start.
+        /// Trigger to pulse start: ns, or counts of the encoder on a board whose gate counts.
         delay: Nanos,
         /// Pulse length.
         pulse: Nanos,
@@ -177,7 +177,8 @@ pub enum FromPeer {
         gate_epoch: u32,
         /// When it passed.
         at: Nanos,
-        /// When the reject pulse starts unless cancelled.
+        /// When the reject pulse starts unless cancelled; the last of all times if the gate counts
+        /// and nobody knows.
         due: Nanos,
     },
     /// To be counted.

@@ -87,6 +87,12 @@ pub async fn boot<'a, P: Platform>(
     // Parts may be under way: the gate is not reset, and what it captured meanwhile is forwarded. It
     // has no epoch yet if the logic was loaded since the last life.
     bus.write32(config.gate + CTRL.offset(), GATE_CTRL::IRQ_EN::SET.value);
+    if !gate.set_up(&config.gate_setup) {
+        // The parts under way are counted otherwise than this board does: nobody can place them.
+        gate.hold();
+        gate.set_up(&config.gate_setup);
+    }
+    gate.synchronise(true, || platform.now());
     let mut link = attach(platform, config).await?;
     let epoch = link.announce(proposal);
     if gate.epoch() == 0 {

@@ -1,5 +1,6 @@
 //! What a pipeline is told about its board.
 
+use tandem_drivers::kernel::GateSetup;
 use tandem_link::message::Nanos;
 
 /// Addresses, periods and limits. All addresses are bus addresses.
@@ -30,6 +31,8 @@ pub struct PipelineConfig {
     pub kernel_timeout: Nanos,
     /// A completion that no interrupt announced is found after this time at the latest.
     pub poll_period: Nanos,
+    /// How the gate is wired.
+    pub gate_setup: GateSetup,
     /// Wish for the first epoch (0: none); the link only counts up from the last one.
     pub epoch: u32,
     /// Compare every word of every descriptor after each job. It costs seven uncached reads a
@@ -53,6 +56,7 @@ impl PipelineConfig {
         heartbeat_period: 10_000_000,
         kernel_timeout: 100_000_000,
         poll_period: 2_000_000,
+        gate_setup: GateSetup::NONE,
         epoch: 0,
         verify_all: true,
     };

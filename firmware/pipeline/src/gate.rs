@@ -43,6 +43,8 @@ pub fn revive<P: Platform>(context: &Context<'_, P>) {
     }
     let loads = context.logic_resets.get().wrapping_add(1);
     context.logic_resets.set(loads);
+    gate.set_up(&context.config.gate_setup);
+    gate.synchronise(true, || context.platform.now());
     gate.begin_epoch(gate_epoch(context.link.borrow().epoch(), loads), true);
     if let Some((delay, pulse)) = context.gate_settings.get() {
         gate.configure(delay, pulse);
@@ -76,7 +78,7 @@ pub fn cancel<P: Platform>(context: &Context<'_, P>, tag: u32, gate_epoch: u32) 
     }
 }
 
-/// Sets delay and pulse for triggers from now on.
+/// Sets delay and pulse for triggers from now on. The delay is in the gate's unit.
 pub fn configure<P: Platform>(context: &Context<'_, P>, delay: Nanos, pulse: Nanos) {
     context.gate_settings.set(Some((delay, pulse)));
     context.gate.borrow().configure(delay, pulse);

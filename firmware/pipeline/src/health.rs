@@ -30,6 +30,7 @@ pub async fn run<P: Platform>(context: &Context<'_, P>) {
                 context.link.borrow_mut().heartbeat(now);
                 context.gate.borrow().heartbeat(beat);
             }
+            context.gate.borrow_mut().synchronise(false, || context.platform.now());
             next = now.saturating_add(context.config.heartbeat_period);
         }
         context.platform.wake_at(next);

@@ -32,6 +32,7 @@ pub use boot::BootError;
 pub use config::PipelineConfig;
 use context::Context;
 use platform::Platform;
+pub use tandem_drivers::kernel::GateSetup;
 
 /// The firmware's work, from the reset of the DMA engines on.
 pub struct Pipeline<'a, P: Platform> {

@@ -8,7 +8,7 @@ use tandem_link::{
     layout::{self, agent},
     message::{Event, FromPeer, JobStatus, ToPeer},
 };
-use tandem_pipeline::{BootError, Pipeline, PipelineConfig, platform::Platform};
+use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig, platform::Platform};
 use tandem_sim::axi_dma::DmaConfig;
 use tandem_sim::fault::{Fault, FaultLane};
 
@@ -205,4 +205,82 @@ fn a_gate_that_was_never_configured_rejects_every_part() {
     let sim = world.machine.sim.borrow();
     assert!(sim.reject_line() && !sim.line_ready());
     assert_eq!(sim.gate_counters().unready, 1);
+}
+
+/// A gate's register.
+fn gate_word(world: &World, at: u32) -> u32 {
+    world.machine.sim.borrow_mut().read32(CONFIG.gate + at)
+}
+
+#[test]
+fn the_gate_is_wired_as_the_board_says_again_after_a_load_and_keeps_the_boards_time() {
+    use tandem_regs::gate::offset;
+    let setup = GateSetup {
+        debounce: 7_000,
+        encoder_filter: 300,
+        heartbeat_limit: 50 * MS as u32,
+        ..GateSetup::NONE
+    };
+    let mut world = World::linked();
+    world.stop_core();
+    world.start_core(PipelineConfig { gate_setup: setup, ..CONFIG });
+    world.link_up();
+    world.send(&ToPeer::ConfigureGate { delay: 30 * MS, pulse: MS });
+    world.run_for(2 * MS);
+    for load in [false, true, true] {
+        if load {
+            let now = world.now();
+            world.machine.sim.borrow_mut().reset_pl(now);
+            world.run_for(40 * MS);
+            world.inbox.clear();
+        }
+        let words = [offset::DEBOUNCE, offset::ENCODER_FILTER, offset::HEARTBEAT_LIMIT];
+        assert_eq!(words.map(|at| gate_word(&world, at)), [7_000, 300, 50 * MS as u32]);
+        world.run_for(MS);
+        // Tells when it was, in the board's time, and `trigger` looks.
+        trigger(&mut world);
+        world.run_for(40 * MS);
+        world.inbox.clear();
+    }
+    // A firmware that is silent stops the line.
+    assert!(world.machine.sim.borrow().line_ready());
+    world.stop_core();
+    let now = world.now() + 60 * MS;
+    world.machine.sim.borrow_mut().advance(now);
+    assert!(!world.machine.sim.borrow().line_ready());
+}
+
+#[test]
+fn a_gate_that_counts_is_reset_if_it_did_not_before_and_nobody_knows_when_its_parts_are_due() {
+    let mut world = World::linked();
+    world.send(&ToPeer::ConfigureGate { delay: 30 * MS, pulse: MS });
+    world.run_for(2 * MS);
+    let tag = world.machine.sim.borrow_mut().trigger(world.now()).expect("room");
+    world.stop_core();
+    let setup = GateSetup { counts: true, ..GateSetup::NONE };
+    world.start_core(PipelineConfig { gate_setup: setup, ..CONFIG });
+    world.link_up();
+    let passages = world.machine.sim.borrow_mut().drain_passages();
+    assert_eq!((passages[0].tag, passages[0].rejected), (tag, true));
+    assert!(world.machine.sim.borrow().reject_line(), "30 million ns are no counts");
+    world.send(&ToPeer::ConfigureGate { delay: 100, pulse: MS });
+    world.run_for(2 * MS);
+    let now = world.now();
+    world.machine.sim.borrow_mut().turn_encoder(100, now);
+    world.run_for(2 * MS);
+    world.inbox.clear();
+    let (now, tag) = (world.now(), world.machine.sim.borrow_mut().trigger(world.now()));
+    world.turn(0);
+    let Some(FromPeer::Triggered { tag: told, gate_epoch, at, due }) = world.inbox.pop_front()
+    else {
+        panic!("a trigger is told")
+    };
+    assert_eq!((Some(told), at, due), (tag, now, u64::MAX));
+    world.send(&ToPeer::CancelReject { tag: told, gate_epoch });
+    world.run_for(1_000 * MS);
+    let now = world.now();
+    assert!(world.machine.sim.borrow_mut().drain_passages().is_empty());
+    world.machine.sim.borrow_mut().turn_encoder(100, now);
+    let passages = world.machine.sim.borrow_mut().drain_passages();
+    assert_eq!((passages[0].tag, passages[0].rejected), (told, false));
 }

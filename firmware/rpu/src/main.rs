@@ -27,7 +27,7 @@ use embassy_executor::raw::Executor;
 use platform::R5Platform;
 use static_cell::StaticCell;
 use tandem_link::crash::Reason;
-use tandem_pipeline::{BootError, Pipeline, PipelineConfig};
+use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig};
 
 static PENDED: AtomicBool = AtomicBool::new(false);
 static PLATFORM: StaticCell<R5Platform> = StaticCell::new();
@@ -91,6 +91,14 @@ fn config() -> PipelineConfig {
         heartbeat_period: u64::from(board::HEARTBEAT_US) * MICROSECOND,
         kernel_timeout: u64::from(board::KERNEL_TIMEOUT_US) * MICROSECOND,
         poll_period: u64::from(board::POLL_US) * MICROSECOND,
+        gate_setup: GateSetup {
+            counts: board::GATE_COUNTS != 0,
+            reverse: board::GATE_REVERSE != 0,
+            debounce: board::GATE_DEBOUNCE,
+            encoder_filter: board::GATE_ENCODER_FILTER,
+            encoder_limit: board::GATE_ENCODER_LIMIT,
+            heartbeat_limit: board::GATE_HEARTBEAT_LIMIT,
+        },
         ..PipelineConfig::DEFAULT
     }
 }

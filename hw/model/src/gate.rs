@@ -1,6 +1,6 @@
 //! `gate`: a reject is scheduled when the trigger fires; a verdict can only cancel it.
 //!
-//! Behavioural model on absolute time. Without a cancel in time, under the right tag and epoch, the
+//! Behavioural model on absolute time and the belt's position. Without a cancel in time, under the right tag and epoch, the
 //! part is rejected: a late, crashed or rebooting system is a safe one.
 
 mod line;
@@ -11,6 +11,30 @@ pub use model::Gate;
 /// Parts that can be between trigger and due time at once.
 pub const DEPTH: usize = 32;
 
+/// Position of the belt after power-up: it may run back from there.
+pub const FIRST_POSITION: u64 = 1 << 63;
+
+/// What delays and due places are counted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds: the belt's speed is constant.
+    #[default]
+    Nanoseconds,
+    /// Counts of the encoder: it is not.
+    Counts,
+}
+
+/// What one clock of the encoder's inputs says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One count on.
+    Forward,
+    /// One count back.
+    Backward,
+    /// Both inputs changed at once: counts were lost, and nobody knows in which direction.
+    Slip,
+}
+
 /// What the reject line did for one part. Ground truth, as a probe on the wire would see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage {
@@ -20,7 +44,7 @@ pub struct Passage {
     pub epoch: u32,
     /// Trigger time, ns.
     pub triggered: u64,
-    /// Time at which the pulse starts unless cancelled, ns.
+    /// Time, ns, or position at which the pulse starts unless cancelled.
     pub due: u64,
     /// The pulse fired.
     pub rejected: bool,
@@ -33,7 +57,9 @@ pub struct Part {
     pub tag: u32,
     /// Trigger time, ns.
     pub triggered: u64,
-    /// Due time, ns.
+    /// Position of the belt at the trigger.
+    pub position: u64,
+    /// Due time, ns, or position.
     pub due: u64,
     /// It will pass.
     pub cancelled: bool,
@@ -73,6 +99,10 @@ pub struct Counters {
     /// Triggers without a tag because the table was full: parts rejected untracked.
     pub overrun: u32,
     /// Triggers without a tag because the gate was not armed, or the line was still held for parts
-    /// from before: rejected untracked.
+    /// from before, or the encoder was in doubt: rejected untracked.
     pub unready: u32,
+    /// Steps that were [`Step::Slip`].
+    pub slips: u32,
+    /// In counts: times that all pending parts were given up, for nobody knew where they were.
+    pub doubts: u32,
 }

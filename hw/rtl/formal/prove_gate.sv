@@ -2,9 +2,11 @@
 // its inputs: when it is due, and whether a cancel came before that.
 //
 // Everything may happen in any clock: triggers, cancels of any tag, new delays and pulses, held
-// resets. The sizes are small (two places, four bits of time and of a tag); no rule of the
-// scheduler depends on them. Time goes up by one in each clock, so different times are different
-// clocks, and stops before its end.
+// resets, and with `counts` any step of the belt, slips and a lost encoder. The sizes are small (two
+// places, four bits of time and of a tag); no rule of the scheduler depends on them. Time goes up by
+// one in each clock, so different times are different clocks, and stops before its end; the position
+// goes by one at most, and not over its ends. The unit stays as it is where there are parts, as in
+// tandem_gate: it changes only while the gate is not armed.
 
 module prove_gate #(
     parameter int DEPTH = 2,
@@ -15,6 +17,10 @@ module prove_gate #(
     input logic aresetn,
     input logic hold,
     input logic [TIME-1:0] now,
+    input logic counts,
+    input logic [TIME-1:0] position,
+    input logic slip,
+    input logic [TIME-1:0] limit,
     input logic [TIME-1:0] delay,
     input logic [TIME-1:0] pulse,
     input logic configured,
@@ -30,10 +36,12 @@ module prove_gate #(
 
   logic reject;
   logic line_ready;
+  logic lost;
   logic [TAG-1:0] count;
   logic [SLOT:0] pending;
   logic [TIME-1:0] show_at;
   logic [TIME-1:0] show_due;
+  logic [TIME-1:0] show_position;
   logic [7:0] outcome;
   logic [1:0] passed;
   logic [1:0] rejected;
@@ -43,6 +51,8 @@ module prove_gate #(
   logic [1:0] unknown;
   logic [1:0] overrun;
   logic [1:0] unready;
+  logic [1:0] slips;
+  logic [1:0] doubts;
 
   tandem_gate_core #(
       .DEPTH(DEPTH),
@@ -56,11 +66,15 @@ module prove_gate #(
   // --- The surroundings. -----------------------------------------------------------------------
   logic started = 1'b0;
   logic [TIME-1:0] earlier;
+  logic [TIME-1:0] was_position;
+  logic was_counts;
   logic was_configured;
   logic was_held;
   always_ff @(posedge aclk) begin
     started        <= 1'b1;
-    earlier         <= now;
+    earlier        <= now;
+    was_position   <= position;
+    was_counts     <= counts;
     was_configured <= aresetn && configured;
     was_held       <= hold;
   end
@@ -69,6 +83,13 @@ module prove_gate #(
     if (!started) assume (!aresetn);
     if (started) assume (now == earlier + 1'b1);
     assume (now != '1);
+    if (started) begin
+      assume (position == was_position || position == was_position + 1'b1 ||
+              position == was_position - 1'b1);
+      assume (!(position == '0 && was_position == '1) && !(position == '1 && was_position == '0));
+      if (counts != was_counts) assume (!was_configured && !configured);
+    end
+    assume (position != '1);
     if (configured) assume (delay != '0 && pulse != '0);
     // An epoch ends by a reset only, and delay and pulse stay.
     if (started && was_configured && !was_held) assume (configured);
@@ -83,8 +104,34 @@ module prove_gate #(
   logic comes_due;
   logic [TIME:0] fall;
 
-  assign comes_due = waits && due <= now;
-  assign fall = {1'b0, due} + {1'b0, pulse};
+  logic [TIME:0] there;
+  assign there = {1'b0, position} + {1'b0, delay};
+  // What counts, in this clock and in the one before.
+  logic [TIME-1:0] reached;
+  logic [TIME-1:0] was_reached;
+  assign reached = counts ? position : now;
+  assign was_reached = counts ? was_position : earlier;
+  assign comes_due = waits && due <= reached;
+  assign fall = {1'b0, now} + {1'b0, pulse};
+
+  // It was given up, in doubt: the line is held until the belt has brought it to the ejector, however
+  // far that is, unless a reset comes, which holds the line by itself.
+  logic doomed;
+  logic dooms;
+  logic must_reject;
+  logic [TIME-1:0] doomed_due;
+  assign dooms = dut.doubt && waits && !comes_due && !hold;
+  always_ff @(posedge aclk) begin
+    must_reject <= aresetn && (dooms || doomed);
+    if (!aresetn || hold) begin
+      doomed <= 1'b0;
+    end else if (dooms) begin
+      doomed     <= 1'b1;
+      doomed_due <= due;
+    end else if (position >= doomed_due) begin
+      doomed <= 1'b0;
+    end
+  end
 
   always_ff @(posedge aclk) begin
     watched <= watched;
@@ -95,7 +142,8 @@ module prove_gate #(
       if (dut.captures && count + 1'b1 == watched) begin
         waits   <= 1'b1;
         dropped <= 1'b0;
-        due     <= dut.due;
+        // In counts it comes to the ejector so many counts from where it is, whoever is ahead of it.
+        due     <= !counts ? dut.due : there[TIME] ? '1 : there[TIME-1:0];
       end else if (comes_due) begin
         waits <= 1'b0;
       end else if (cancel && cancel_epoch_matches && cancel_tag == watched &&
@@ -103,7 +151,7 @@ module prove_gate #(
         dropped <= 1'b1;
       end
       if (comes_due && !dropped) must_until <= fall[TIME] ? '1 : fall[TIME-1:0];
-      if (hold) waits <= 1'b0;
+      if (hold || dut.doubt) waits <= 1'b0;
     end
   end
 
@@ -152,10 +200,13 @@ module prove_gate #(
       // Never early, and nothing else than it was: what the scheduler settles is due in this clock
       // and was not before, and is rejected only if it was not cancelled.
       if (inside_ring && settled[place[SLOT-1:0]]) begin
-        assert (waits && due == now);
+        assert (waits && due == reached);
         assert (dut.kept[slot] == !dropped);
       end
       if (was_armed && reject && !was_reject) assert (may_rise);
+      // Whoever was given up meets a raised line.
+      if (must_reject) assert (reject);
+      if (doomed) assert (dut.held && doomed_due <= dut.hold_until);
       // A gate that is not armed rejects.
       if (!dut.was_armed) assert (reject);
     end
@@ -180,7 +231,10 @@ module prove_gate #(
       assert (dut.used <= (SLOT + 1)'(DEPTH));
       assert (dut.stage == WAITING || dut.stage == PASSED || dut.stage == HOLDING);
       if (dut.stage != WAITING) assert (dut.used != '0 && dut.untracked[dut.head]);
-      if (dut.used != '0) assert (dut.was_armed && earlier < dut.event_at);
+      if (dut.used != '0) assert (dut.was_armed && was_reached < dut.event_at);
+      if (dut.lost) assert (dut.used == '0);
+      if (dut.held) assert (dut.was_armed && was_counts);
+      if (dut.held) assert (dut.hold_until <= dut.last_due);
       if (dut.used != '0) assert (dut.ready_at <= earlier);
       for (int i = 0; i < DEPTH; i++) begin
         if ((SLOT + 1)'(i) < dut.used) begin
@@ -199,7 +253,7 @@ module prove_gate #(
       end
       assert (waits == inside_ring);
       if (waits) assert (due == dut.due_ram[slot] && dut.kept[slot] == !dropped);
-      if (waits) assert (earlier < due);
+      if (waits) assert (was_reached < due);
     end
   end
 endmodule : prove_gate

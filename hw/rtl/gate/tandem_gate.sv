@@ -1,14 +1,16 @@
 // Reject gate: a reject is scheduled when the trigger fires; a verdict can only cancel it.
 //
-// Registers: hw/regs/gate.rdl, behind AXI4-Lite. `time_ns` is the board's clock in nanoseconds; it
-// advances by the period of `aclk` in each clock and never goes back. What a time means in clocks:
-// something due at D happens in the first clock whose `time_ns` is at or behind D.
+// Registers: hw/regs/gate.rdl, behind AXI4-Lite. `time_ns` are nanoseconds since the logic was
+// loaded; it advances by the period of `aclk` in each clock and never goes back. What a time means in
+// clocks: something due at D happens in the first clock whose `time_ns` is at or behind D. Due in
+// counts of the encoder it happens in the clock in which the position comes there.
 //
 // `reject_pin` is REJECT_LEVEL for "reject", also before and in a reset; the board pulls it there
 // while the logic is not configured or has no power, so only a working gate lets a part pass. The
 // levels are parameters, not registers: no software can turn them round.
 // Latency: a part's edge at `trigger_pin` to its stamp three clocks and the debouncing;
-// `time_ns` at the due time to `reject_pin` two clocks; a register write to its effect one clock,
+// `time_ns` at the due time to `reject_pin` two clocks; an encoder's edge to `reject_pin` six clocks
+// and its filter; a register write to its effect one clock,
 // as the register block says. Throughput: a part every clock, a cancel every register write.
 
 module tandem_gate #(
@@ -21,6 +23,8 @@ module tandem_gate #(
 
     input logic [63:0] time_ns,
     input logic        trigger_pin,
+    input logic        encoder_a_pin,
+    input logic        encoder_b_pin,
     output logic       reject_pin,
     output logic       line_ready_pin,
 
@@ -85,7 +89,12 @@ module tandem_gate #(
   logic [31:0] pulse_low;
   logic [63:0] delay;
   logic [63:0] pulse;
+  logic counts;
+  logic reverse;
+  logic turns_unit;
   assign hold = q.ctrl_reset;
+  // Parts keep their unit: it stays as it is while there is an epoch.
+  assign turns_unit = w.encoder && epoch == '0;
 
   always_ff @(posedge aclk) begin
     if (!aresetn || hold) epoch <= '0;
@@ -98,7 +107,15 @@ module tandem_gate #(
       pulse_low <= '0;
       delay     <= '0;
       pulse     <= '0;
+      counts    <= 1'b0;
+      reverse   <= 1'b0;
     end else begin
+      if (turns_unit) begin
+        counts  <= wdata[0];
+        reverse <= wdata[1];
+        // So many nanoseconds are not so many counts.
+        if (wdata[0] != counts) delay <= '0;
+      end
       if (w.delay_lo) delay_low <= wdata;
       if (w.pulse_lo) pulse_low <= wdata;
       if (w.delay_hi && {wdata, delay_low} != '0) delay <= {wdata, delay_low};
@@ -130,7 +147,43 @@ module tandem_gate #(
     end
   end
 
-  // --- The scheduler. --------------------------------------------------------------------------
+  // --- The time and the position of one clock, for who keeps another clock. ---------------------
+  logic [31:0] last_sample;
+  logic [63:0] sample_time;
+  logic [63:0] sample_position;
+  logic [63:0] position;
+  logic slip;
+  always_ff @(posedge aclk) begin
+    if (!aresetn) begin
+      last_sample     <= '0;
+      sample_time     <= '0;
+      sample_position <= '0;
+    end else begin
+      last_sample <= q.sample;
+      if (q.sample != last_sample) begin
+        sample_time     <= time_ns;
+        sample_position <= position;
+      end
+    end
+  end
+
+  tandem_gate_encoder encoder (
+      .aclk,
+      .aresetn,
+      .pin_a(encoder_a_pin),
+      .pin_b(encoder_b_pin),
+      .now(time_ns[31:0]),
+      .filter(q.encoder_filter),
+      .reverse,
+      .position,
+      .slip
+  );
+
+  // --- The scheduler. A part is a believed change to TRIGGER_LEVEL. After a reset the pin counts as
+  // idle, so a part that stands in the beam then is one trigger: a part too many is rejected, not one
+  // too few. ------------------------------------------------------------------------------------
+  logic part;
+  logic was_part;
   logic trigger;
   logic reject;
   logic line_ready;
@@ -138,6 +191,7 @@ module tandem_gate #(
   logic [$clog2(DEPTH):0] pending;
   logic [63:0] show_at;
   logic [63:0] show_due;
+  logic [63:0] show_position;
 
   tandem_gate_input #(
       .LEVEL(TRIGGER_LEVEL)
@@ -147,8 +201,10 @@ module tandem_gate #(
       .pin(trigger_pin),
       .now(time_ns[31:0]),
       .debounce(q.debounce),
-      .trigger
+      .level(part)
   );
+  always_ff @(posedge aclk) was_part <= part;
+  assign trigger = part && !was_part;
 
   tandem_gate_core #(
       .DEPTH(DEPTH),
@@ -160,6 +216,10 @@ module tandem_gate #(
       .aresetn,
       .hold,
       .now(time_ns),
+      .counts,
+      .position,
+      .slip,
+      .limit(64'(q.encoder_limit)),
       .delay,
       .pulse,
       .configured(epoch != '0 && delay != '0 && pulse != '0),
@@ -169,10 +229,12 @@ module tandem_gate #(
       .cancel_tag(q.cancel_tag),
       .reject,
       .line_ready,
+      .lost(d.status_encoder_lost),
       .count,
       .pending,
       .show(q.trig_ack[$clog2(DEPTH)-1:0]),
       .show_at,
+      .show_position,
       .show_due,
       .outcome(d.cancel_result_code),
       .passed(d.passed),
@@ -182,7 +244,9 @@ module tandem_gate #(
       .wrong_epoch(d.wrong_epoch),
       .unknown(d.unknown),
       .overrun(d.overrun),
-      .unready(d.unready)
+      .unready(d.unready),
+      .slips(d.slips),
+      .doubts(d.doubts)
   );
 
   // --- What is read, and the pins. -------------------------------------------------------------
@@ -208,6 +272,11 @@ module tandem_gate #(
     d.trig_tag          = shows ? q.trig_ack + 1'b1 : '0;
     d.trig_at           = shows ? show_at : '0;
     d.trig_due          = shows ? show_due : '0;
+    d.trig_position     = shows ? show_position : '0;
+    d.encoder_unit      = counts;
+    d.encoder_reverse   = reverse;
+    d.sample_time       = sample_time;
+    d.sample_position   = sample_position;
   end
 
   always_ff @(posedge aclk) begin

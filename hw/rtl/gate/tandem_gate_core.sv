@@ -1,10 +1,11 @@
 // Reject scheduler: equal to tandem_model::gate clock by clock.
 //
-// `now` never goes back. In each clock, with the settings as they are now, in this order: what is
-// due by `now` happens; a cancel is taken; settings that are new arm the gate, or a held reset
-// disarms it; a trigger is taken. `reject` and
+// `now` never goes back; `position` moves by one at most. With `counts` parts are due by position,
+// else by time; `reached` is the one that counts. In each clock, with the settings as they are now, in
+// this order: what is due by `reached` happens; a slip or a lost encoder puts the rest in doubt; a
+// cancel is taken; settings that are new arm the gate, or a held reset disarms it; a trigger is taken. `reject` and
 // `line_ready` show the result one clock later, so a pulse begins in the clock after the first one
-// whose `now` is at or behind the due time. Times that differ happen in clocks that differ: two
+// whose `reached` is at or behind what is due. Times that differ happen in clocks that differ: two
 // within one period of the clock, which takes a delay that is no multiple of it and was changed
 // between two triggers, are one clock late for the second.
 // Throughput: a trigger and a cancel every clock.
@@ -27,6 +28,13 @@ module tandem_gate_core #(
     input logic hold,
 
     input logic [TIME-1:0] now,
+    // Changes only where nobody is pending and the gate is not armed.
+    input logic            counts,
+    input logic [TIME-1:0] position,
+    // A count was lost, nobody knows which way.
+    input logic            slip,
+    // Longest time without a new highest position while parts are pending; 0: any.
+    input logic [TIME-1:0] limit,
     input logic [TIME-1:0] delay,
     input logic [TIME-1:0] pulse,
     // Epoch, delay and pulse are there.
@@ -38,6 +46,8 @@ module tandem_gate_core #(
 
     output logic reject,
     output logic line_ready,
+    // The encoder gave nothing for `limit`, and has not come on since.
+    output logic lost,
 
     // Triggers captured since the reset; parts that wait.
     output logic [ TAG-1:0] count,
@@ -45,6 +55,7 @@ module tandem_gate_core #(
     // What trigger number `show + 1` was captured with.
     input  logic [SLOT-1:0] show,
     output logic [TIME-1:0] show_at,
+    output logic [TIME-1:0] show_position,
     output logic [TIME-1:0] show_due,
 
     // One clock after a cancel: what became of it, as CANCEL_RESULT says it.
@@ -56,7 +67,9 @@ module tandem_gate_core #(
     output logic [COUNT-1:0] wrong_epoch,
     output logic [COUNT-1:0] unknown,
     output logic [COUNT-1:0] overrun,
-    output logic [COUNT-1:0] unready
+    output logic [COUNT-1:0] unready,
+    output logic [COUNT-1:0] slips,
+    output logic [COUNT-1:0] doubts
 );
   import tandem_gate_pkg::*;
 
@@ -85,6 +98,8 @@ module tandem_gate_core #(
   (* ram_style = "distributed" *)
   logic [TIME-1:0] at_ram[DEPTH];
   (* ram_style = "distributed" *)
+  logic [TIME-1:0] position_ram[DEPTH];
+  (* ram_style = "distributed" *)
   logic [TIME-1:0] due_ram[DEPTH];
   (* ram_style = "distributed" *)
   logic [TIME-1:0] first_ram[DEPTH];
@@ -112,8 +127,10 @@ module tandem_gate_core #(
   assign newest = count[SLOT-1:0] - 1'b1;
 
   // --- What is due. ----------------------------------------------------------------------------
+  logic [TIME-1:0] reached;
   logic [TIME-1:0] event_at;
   logic            fired;
+  assign reached = counts ? position : now;
   always_comb begin
     case (stage)
       WAITING: event_at = due_ram[head];
@@ -121,7 +138,7 @@ module tandem_gate_core #(
       default: event_at = last_ram[head];
     endcase
   end
-  assign fired = used != '0 && event_at <= now;
+  assign fired = used != '0 && event_at <= reached;
 
   // Places that this moment reaches if it has come, from the oldest on: each due with the one
   // ahead of it. `settle` are those whose parts pass the gate then; the oldest one's may have
@@ -192,8 +209,53 @@ module tandem_gate_core #(
     kept_count = ones(rejects);
   end
 
+  // In counts nobody knows when the last of them will be due: the line is held by the stage.
   logic [TIME-1:0] raised_until;
-  assign raised_until = plus(holds ? last_ram[far] : event_at, pulse);
+  logic [SLOT:0] left;
+  stage_t stage_now;
+  logic [SLOT:0] left_waiting;
+  assign raised_until = plus(counts ? now : holds ? last_ram[far] : event_at, pulse);
+  assign left = used - freed;
+  assign stage_now = fired ? next_stage : stage;
+  assign left_waiting = left - (SLOT + 1)'(stage_now != WAITING);
+
+  // --- Parts without a tag, in counts: the line is held until they have gone by. ----------------
+  logic held;
+  logic released;
+  logic held_now;
+  logic [TIME-1:0] hold_until;
+  assign released = held && position >= hold_until;
+  assign held_now = held && !released;
+
+  // --- Doubt: nobody knows where the pending parts are. All of them are rejected, and the line is
+  // held as after arming, for what is between sensor and ejector. ------------------------------
+  logic armed;
+  logic was_armed;
+  logic lost_now;
+  logic slipped;
+  logic loses;
+  logic doubted;
+  logic disorder;
+  logic doubt;
+  assign slipped = was_armed && counts && slip && (left != '0 || held_now);
+  assign doubted = slipped || loses;
+  assign doubt   = doubted || disorder;
+
+  tandem_gate_watch #(
+      .TIME(TIME)
+  ) watch (
+      .aclk,
+      .aresetn,
+      .hold,
+      .now,
+      .position,
+      .limit,
+      .watched(was_armed && counts && !slip),
+      .pending(used != '0),
+      .loses,
+      .lost_now,
+      .lost
+  );
 
   // --- A cancel. -------------------------------------------------------------------------------
   // Parts that have settled, in this clock too, are not there any more.
@@ -206,12 +268,12 @@ module tandem_gate_core #(
   assign cancel_place = cancel_tag - oldest_tag;
   assign cancel_slot = head + cancel_place[SLOT-1:0];
   assign cancel_waits = cancel_place < TAG'(used) && !(fired && settle[cancel_place[SLOT-1:0]]) &&
-      !(cancel_place == '0 && stage != WAITING);
+      !(cancel_place == '0 && stage != WAITING) && !doubted;
   assign cancels = cancel && cancel_epoch_matches && cancel_tag - 1'b1 < count && cancel_waits;
 
   // --- Arming, and a trigger. ------------------------------------------------------------------
-  logic armed;
-  logic was_armed;
+  logic was_counts;
+  logic was_hold;
   logic sees;
   logic full;
   logic captures;
@@ -224,12 +286,15 @@ module tandem_gate_core #(
   assign armed = configured && !hold;
   // Just armed: parts without a tag are on their way, and the next tag is some time off, but where
   // that time would be behind the end of time.
-  assign sees = armed && (was_armed ? now >= ready_at : soon == '1);
+  assign sees = armed && !doubted && !lost_now &&
+      (was_armed ? now >= ready_at : !counts && soon == '1);
   assign full = used == (SLOT + 1)'(DEPTH) && freed == '0;
-  assign captures = trigger && sees && !full;
-  assign overruns = trigger && sees && full;
-  assign unseen = armed && (!was_armed || trigger && !sees);
-  assign soon = plus(now, delay);
+  // The belt went back: the part would be due before the one ahead of it. By time it is put off.
+  assign disorder = trigger && sees && counts && soon < last_due;
+  assign captures = trigger && sees && !full && !disorder;
+  assign overruns = trigger && sees && full && !disorder;
+  assign unseen = doubt || armed && (!was_armed || trigger && !sees);
+  assign soon = plus(reached, delay);
   assign due = later(soon, last_due);
   assign due_joined = due == last_due;
   assign unseen_until = plus(due, pulse);
@@ -237,15 +302,16 @@ module tandem_gate_core #(
   logic [TIME-1:0] line_until_next;
   always_comb begin
     line_until_next = line_until;
-    if (raises) line_until_next = later(raised_until, line_until_next);
-    if (unseen) line_until_next = later(unseen_until, line_until_next);
+    if (raises || released) line_until_next = later(raised_until, line_until_next);
+    if (unseen && !counts) line_until_next = later(unseen_until, line_until_next);
   end
 
   logic [SLOT:0] used_next;
-  assign used_next = used - freed + (SLOT + 1)'(captures);
+  assign used_next = doubt ? '0 : left + (SLOT + 1)'(captures);
   assign pending   = used - (SLOT + 1)'(stage != WAITING);
   assign show_at   = at_ram[show];
   assign show_due  = due_ram[show];
+  assign show_position = position_ram[show];
 
   // --- State. ----------------------------------------------------------------------------------
   always_ff @(posedge aclk) begin
@@ -258,8 +324,29 @@ module tandem_gate_core #(
       was_armed <= armed;
       line_until    <= line_until_next;
       if (captures || overruns || unseen) last_due <= due;
-      if (unseen) ready_at <= unseen_until - delay;
+      // A new unit knows no due of the old one; with nobody under way the belt may be run back.
+      else if (counts != was_counts || counts && was_armed && left == '0 && !held_now)
+        last_due <= '0;
+      if (unseen) ready_at <= counts ? plus(now, pulse) : unseen_until - delay;
     end
+  end
+
+  always_ff @(posedge aclk) begin
+    if (!aresetn) begin
+      was_counts <= 1'b0;
+      was_hold   <= 1'b0;
+    end else begin
+      was_counts <= counts;
+      was_hold   <= hold;
+    end
+  end
+
+  // A gate that is not armed holds the line anyway, and again when it is armed.
+  always_ff @(posedge aclk) begin
+    if (!aresetn || hold) held <= 1'b0;
+    else if (unseen) held <= counts;
+    else if (released) held <= 1'b0;
+    if (unseen) hold_until <= due;
   end
 
   always_ff @(posedge aclk) begin
@@ -268,8 +355,9 @@ module tandem_gate_core #(
       line_ready <= 1'b0;
     end else begin
       // The line is held for at least a delay where it is raised for parts without a tag.
-      reject     <= !armed || unseen || raises && now < raised_until || now < line_until;
-      line_ready <= (unseen ? soon == '1 : sees) && used_next != (SLOT + 1)'(DEPTH);
+      reject     <= !armed || unseen || held_now || counts && stage_now == HOLDING ||
+          (raises || released) && now < raised_until || now < line_until;
+      line_ready <= (unseen ? !counts && soon == '1 : sees) && used_next != (SLOT + 1)'(DEPTH);
     end
   end
 
@@ -280,7 +368,7 @@ module tandem_gate_core #(
       count <= '0;
     end else begin
       used <= used_next;
-      if (fired) stage <= next_stage;
+      stage <= doubt ? WAITING : stage_now;
       if (captures) count <= count + 1'b1;
     end
   end
@@ -289,6 +377,7 @@ module tandem_gate_core #(
     if (cancels) kept[cancel_slot] <= 1'b0;
     if (captures) begin
       at_ram[count[SLOT-1:0]]    <= now;
+      position_ram[count[SLOT-1:0]] <= position;
       due_ram[count[SLOT-1:0]]   <= due;
       kept[count[SLOT-1:0]]      <= 1'b1;
       joined[count[SLOT-1:0]]    <= due_joined;
@@ -306,39 +395,39 @@ module tandem_gate_core #(
   end
 
   // --- What is counted. ------------------------------------------------------------------------
-  always_ff @(posedge aclk) begin
-    if (!aresetn || hold) begin
-      outcome     <= CANCEL_NOTHING;
-      passed      <= '0;
-      rejected    <= '0;
-      cancelled   <= '0;
-      late        <= '0;
-      wrong_epoch <= '0;
-      unknown     <= '0;
-      overrun     <= '0;
-      unready     <= '0;
-    end else begin
-      if (fired) begin
-        rejected <= rejected + COUNT'(kept_count);
-        passed   <= passed + COUNT'(settled_count) - COUNT'(kept_count);
-      end
-      if (overruns) overrun <= overrun + 1'b1;
-      if (trigger && !sees) unready <= unready + 1'b1;
-      if (cancel) begin
-        if (!cancel_epoch_matches) begin
-          outcome     <= CANCEL_WRONG_EPOCH;
-          wrong_epoch <= wrong_epoch + 1'b1;
-        end else if (cancel_tag - 1'b1 >= count) begin
-          outcome <= CANCEL_UNKNOWN_TAG;
-          unknown <= unknown + 1'b1;
-        end else if (!cancel_waits) begin
-          outcome <= CANCEL_TOO_LATE;
-          late    <= late + 1'b1;
-        end else begin
-          outcome <= CANCEL_CANCELLED;
-          if (kept[cancel_slot]) cancelled <= cancelled + 1'b1;
-        end
-      end
-    end
-  end
+  logic [SLOT:0] rejecting;
+  logic [SLOT:0] passing;
+  assign rejecting = (fired ? kept_count : '0) + (doubt ? left_waiting : '0);
+  assign passing   = fired ? settled_count - kept_count : '0;
+
+  tandem_gate_tally #(
+      .STEP (SLOT + 1),
+      .COUNT(COUNT)
+  ) tally (
+      .aclk,
+      .aresetn,
+      .clear(hold),
+      .rejecting,
+      .passing,
+      .overruns,
+      .comes_unready(trigger && (!sees || disorder)),
+      .slips_now(slip && !was_hold),
+      .doubts_now(doubt),
+      .cancel,
+      .cancel_epoch_matches,
+      .cancel_known(cancel_tag - 1'b1 < count),
+      .cancel_waits,
+      .cancel_first(kept[cancel_slot]),
+      .outcome,
+      .passed,
+      .rejected,
+      .cancelled,
+      .late,
+      .wrong_epoch,
+      .unknown,
+      .overrun,
+      .unready,
+      .slips,
+      .doubts
+  );
 endmodule : tandem_gate_core

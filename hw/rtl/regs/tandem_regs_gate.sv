@@ -77,6 +77,9 @@ module tandem_regs_gate
       q.heartbeat <= 32'h0;
       q.heartbeat_limit <= 32'h0;
       q.debounce <= 32'h0;
+      q.encoder_filter <= 32'h0;
+      q.encoder_limit <= 32'h0;
+      q.sample <= 32'h0;
       q.cancel_tag <= 32'h0;
       q.cancel_epoch <= 32'h0;
       q.cancel_go <= 32'h0;
@@ -91,6 +94,9 @@ module tandem_regs_gate
           OFFSET_HEARTBEAT: q.heartbeat <= wdata;
           OFFSET_HEARTBEAT_LIMIT: q.heartbeat_limit <= wdata;
           OFFSET_DEBOUNCE: q.debounce <= wdata;
+          OFFSET_ENCODER_FILTER: q.encoder_filter <= wdata;
+          OFFSET_ENCODER_LIMIT: q.encoder_limit <= wdata;
+          OFFSET_SAMPLE: q.sample <= wdata;
           OFFSET_CANCEL_TAG: q.cancel_tag <= wdata;
           OFFSET_CANCEL_EPOCH: q.cancel_epoch <= wdata;
           OFFSET_CANCEL_GO: q.cancel_go <= wdata;
@@ -106,6 +112,7 @@ module tandem_regs_gate
 
   always_comb begin
     w.epoch = write && waddr == OFFSET_EPOCH;
+    w.encoder = write && waddr == OFFSET_ENCODER;
     w.delay_lo = write && waddr == OFFSET_DELAY_LO;
     w.delay_hi = write && waddr == OFFSET_DELAY_HI;
     w.pulse_lo = write && waddr == OFFSET_PULSE_LO;
@@ -116,7 +123,7 @@ module tandem_regs_gate
     rword = '0;
     case (raddr)
       OFFSET_ID: rword = 32'h30544147;
-      OFFSET_VERSION: rword = 32'h00010001;
+      OFFSET_VERSION: rword = 32'h00010002;
       OFFSET_CAPS: rword = CAPS;
       OFFSET_HASH: rword = MAP_HASH;
       OFFSET_EPOCH: rword = d.epoch;
@@ -124,6 +131,7 @@ module tandem_regs_gate
       OFFSET_TRIG_ACK: rword = q.trig_ack;
       OFFSET_STATUS: begin
         rword[0] = d.status_line_ready;
+        rword[1] = d.status_encoder_lost;
         rword[15:8] = d.status_pending;
       end
       OFFSET_CTRL: begin
@@ -133,6 +141,13 @@ module tandem_regs_gate
       OFFSET_HEARTBEAT: rword = q.heartbeat;
       OFFSET_HEARTBEAT_LIMIT: rword = q.heartbeat_limit;
       OFFSET_DEBOUNCE: rword = q.debounce;
+      OFFSET_ENCODER: begin
+        rword[0] = d.encoder_unit;
+        rword[1] = d.encoder_reverse;
+      end
+      OFFSET_ENCODER_FILTER: rword = q.encoder_filter;
+      OFFSET_ENCODER_LIMIT: rword = q.encoder_limit;
+      OFFSET_SAMPLE: rword = q.sample;
       OFFSET_DELAY_LO: rword = d.delay[31:0];
       OFFSET_DELAY_HI: rword = d.delay[63:32];
       OFFSET_PULSE_LO: rword = d.pulse[31:0];
@@ -142,6 +157,8 @@ module tandem_regs_gate
       OFFSET_TRIG_AT_HI: rword = d.trig_at[63:32];
       OFFSET_TRIG_DUE_LO: rword = d.trig_due[31:0];
       OFFSET_TRIG_DUE_HI: rword = d.trig_due[63:32];
+      OFFSET_TRIG_POSITION_LO: rword = d.trig_position[31:0];
+      OFFSET_TRIG_POSITION_HI: rword = d.trig_position[63:32];
       OFFSET_CANCEL_TAG: rword = q.cancel_tag;
       OFFSET_CANCEL_EPOCH: rword = q.cancel_epoch;
       OFFSET_CANCEL_GO: rword = q.cancel_go;
@@ -154,6 +171,12 @@ module tandem_regs_gate
       OFFSET_UNKNOWN: rword = d.unknown;
       OFFSET_OVERRUN: rword = d.overrun;
       OFFSET_UNREADY: rword = d.unready;
+      OFFSET_SLIPS: rword = d.slips;
+      OFFSET_DOUBTS: rword = d.doubts;
+      OFFSET_SAMPLE_TIME_LO: rword = d.sample_time[31:0];
+      OFFSET_SAMPLE_TIME_HI: rword = d.sample_time[63:32];
+      OFFSET_SAMPLE_POSITION_LO: rword = d.sample_position[31:0];
+      OFFSET_SAMPLE_POSITION_HI: rword = d.sample_position[63:32];
       default: ;
     endcase
   end
@@ -173,6 +196,10 @@ module tandem_regs_gate
       OFFSET_HEARTBEAT: return 1'b1;
       OFFSET_HEARTBEAT_LIMIT: return 1'b1;
       OFFSET_DEBOUNCE: return 1'b1;
+      OFFSET_ENCODER: return 1'b1;
+      OFFSET_ENCODER_FILTER: return 1'b1;
+      OFFSET_ENCODER_LIMIT: return 1'b1;
+      OFFSET_SAMPLE: return 1'b1;
       OFFSET_DELAY_LO: return 1'b1;
       OFFSET_DELAY_HI: return 1'b1;
       OFFSET_PULSE_LO: return 1'b1;
@@ -182,6 +209,8 @@ module tandem_regs_gate
       OFFSET_TRIG_AT_HI: return 1'b1;
       OFFSET_TRIG_DUE_LO: return 1'b1;
       OFFSET_TRIG_DUE_HI: return 1'b1;
+      OFFSET_TRIG_POSITION_LO: return 1'b1;
+      OFFSET_TRIG_POSITION_HI: return 1'b1;
       OFFSET_CANCEL_TAG: return 1'b1;
       OFFSET_CANCEL_EPOCH: return 1'b1;
       OFFSET_CANCEL_GO: return 1'b1;
@@ -194,6 +223,12 @@ module tandem_regs_gate
       OFFSET_UNKNOWN: return 1'b1;
       OFFSET_OVERRUN: return 1'b1;
       OFFSET_UNREADY: return 1'b1;
+      OFFSET_SLIPS: return 1'b1;
+      OFFSET_DOUBTS: return 1'b1;
+      OFFSET_SAMPLE_TIME_LO: return 1'b1;
+      OFFSET_SAMPLE_TIME_HI: return 1'b1;
+      OFFSET_SAMPLE_POSITION_LO: return 1'b1;
+      OFFSET_SAMPLE_POSITION_HI: return 1'b1;
       default: return 1'b0;
     endcase
   endfunction

@@ -5,7 +5,7 @@
 // verilator lint_off UNUSEDPARAM
 
 package tandem_regs_gate_pkg;
-  localparam logic [31:0] MAP_HASH = 32'hfe0ddb9a;
+  localparam logic [31:0] MAP_HASH = 32'hecf67ca2;
 
   localparam logic [11:0] OFFSET_ID = 12'h000;
   localparam logic [11:0] OFFSET_VERSION = 12'h004;
@@ -19,6 +19,10 @@ package tandem_regs_gate_pkg;
   localparam logic [11:0] OFFSET_HEARTBEAT = 12'h024;
   localparam logic [11:0] OFFSET_HEARTBEAT_LIMIT = 12'h028;
   localparam logic [11:0] OFFSET_DEBOUNCE = 12'h02c;
+  localparam logic [11:0] OFFSET_ENCODER = 12'h030;
+  localparam logic [11:0] OFFSET_ENCODER_FILTER = 12'h034;
+  localparam logic [11:0] OFFSET_ENCODER_LIMIT = 12'h038;
+  localparam logic [11:0] OFFSET_SAMPLE = 12'h03c;
   localparam logic [11:0] OFFSET_DELAY_LO = 12'h040;
   localparam logic [11:0] OFFSET_DELAY_HI = 12'h044;
   localparam logic [11:0] OFFSET_PULSE_LO = 12'h048;
@@ -28,6 +32,8 @@ package tandem_regs_gate_pkg;
   localparam logic [11:0] OFFSET_TRIG_AT_HI = 12'h058;
   localparam logic [11:0] OFFSET_TRIG_DUE_LO = 12'h05c;
   localparam logic [11:0] OFFSET_TRIG_DUE_HI = 12'h060;
+  localparam logic [11:0] OFFSET_TRIG_POSITION_LO = 12'h064;
+  localparam logic [11:0] OFFSET_TRIG_POSITION_HI = 12'h068;
   localparam logic [11:0] OFFSET_CANCEL_TAG = 12'h070;
   localparam logic [11:0] OFFSET_CANCEL_EPOCH = 12'h074;
   localparam logic [11:0] OFFSET_CANCEL_GO = 12'h078;
@@ -40,8 +46,17 @@ package tandem_regs_gate_pkg;
   localparam logic [11:0] OFFSET_UNKNOWN = 12'h094;
   localparam logic [11:0] OFFSET_OVERRUN = 12'h098;
   localparam logic [11:0] OFFSET_UNREADY = 12'h09c;
+  localparam logic [11:0] OFFSET_SLIPS = 12'h0a0;
+  localparam logic [11:0] OFFSET_DOUBTS = 12'h0a4;
+  localparam logic [11:0] OFFSET_SAMPLE_TIME_LO = 12'h0a8;
+  localparam logic [11:0] OFFSET_SAMPLE_TIME_HI = 12'h0ac;
+  localparam logic [11:0] OFFSET_SAMPLE_POSITION_LO = 12'h0b0;
+  localparam logic [11:0] OFFSET_SAMPLE_POSITION_HI = 12'h0b4;
 
   localparam int CAPS_DEPTH = 32;
+
+  localparam logic [0:0] GATE_UNIT_NANOSECONDS = 1'd0;
+  localparam logic [0:0] GATE_UNIT_COUNTS = 1'd1;
 
   localparam logic [7:0] CANCEL_CODE_NOTHING = 8'd0;
   localparam logic [7:0] CANCEL_CODE_CANCELLED = 8'd1;
@@ -57,6 +72,9 @@ package tandem_regs_gate_pkg;
     logic [31:0] heartbeat;
     logic [31:0] heartbeat_limit;
     logic [31:0] debounce;
+    logic [31:0] encoder_filter;
+    logic [31:0] encoder_limit;
+    logic [31:0] sample;
     logic [31:0] cancel_tag;
     logic [31:0] cancel_epoch;
     logic [31:0] cancel_go;
@@ -67,12 +85,16 @@ package tandem_regs_gate_pkg;
     logic [31:0] epoch;
     logic [31:0] trig_count;
     logic status_line_ready;
+    logic status_encoder_lost;
     logic [7:0] status_pending;
+    logic encoder_unit;
+    logic encoder_reverse;
     logic [63:0] delay;
     logic [63:0] pulse;
     logic [31:0] trig_tag;
     logic [63:0] trig_at;
     logic [63:0] trig_due;
+    logic [63:0] trig_position;
     logic [7:0] cancel_result_code;
     logic [31:0] passed;
     logic [31:0] rejected;
@@ -82,11 +104,16 @@ package tandem_regs_gate_pkg;
     logic [31:0] unknown;
     logic [31:0] overrun;
     logic [31:0] unready;
+    logic [31:0] slips;
+    logic [31:0] doubts;
+    logic [63:0] sample_time;
+    logic [63:0] sample_position;
   } d_t;
 
   // One clock of 1 with the word that software writes to a register of the kernel's own.
   typedef struct packed {
     logic epoch;
+    logic encoder;
     logic delay_lo;
     logic delay_hi;
     logic pulse_lo;

@@ -29,7 +29,7 @@ mod lane;
 use std::ops::Range;
 pub use tandem_regs::irq;
 
-use tandem_model::gate::{Counters, Passage};
+use tandem_model::gate::{Counters, Passage, Step};
 
 use axi_dma::DmaConfig;
 use ddr::Ddr;
@@ -268,6 +268,21 @@ impl Sim {
     pub fn trigger(&mut self, now: u64) -> Option<u32> {
         self.now = self.now.max(now);
         self.gate.trigger(self.now)
+    }
+
+    /// The gate's encoder turns at `now` (ns) by so many counts, back where negative.
+    pub fn turn_encoder(&mut self, counts: i32, now: u64) {
+        self.advance(now);
+        let step = if counts < 0 { Step::Backward } else { Step::Forward };
+        for _ in 0..counts.unsigned_abs() {
+            self.gate.turn(step, self.now);
+        }
+    }
+
+    /// Both of the encoder's inputs change at once at `now` (ns).
+    pub fn slip_encoder(&mut self, now: u64) {
+        self.advance(now);
+        self.gate.turn(Step::Slip, self.now);
     }
 
     /// What the reject line did for each tagged part since the last call.

@@ -224,3 +224,123 @@ fn line_ready_falls_without_a_heartbeat() {
     write(&mut sim, offset::HEARTBEAT_LIMIT, 0);
     assert!(ready(&mut sim), "not watched");
 }
+
+fn pair(sim: &mut Sim, low: u32, high: u32) -> u64 {
+    u64::from(read(sim, low)) | u64::from(read(sim, high)) << 32
+}
+
+/// The gate's clock begins with each load of the logic; a sample tells what it shows.
+#[test]
+fn the_gates_own_time_begins_at_a_load_and_a_sample_tells_it() {
+    let mut sim = gate();
+    let time = |sim: &mut Sim| pair(sim, offset::SAMPLE_TIME_LO, offset::SAMPLE_TIME_HI);
+    write(&mut sim, offset::SAMPLE, 1);
+    assert_eq!(time(&mut sim), START);
+    sim.advance(START + 50);
+    write(&mut sim, offset::SAMPLE, 1);
+    assert_eq!(time(&mut sim), START, "the same value takes none");
+    let loaded = START + 100;
+    sim.reset_pl(loaded);
+    configure(&mut sim);
+    write(&mut sim, offset::EPOCH, EPOCH);
+    sim.advance(loaded + DELAY + 1_000);
+    write(&mut sim, offset::SAMPLE, 1);
+    assert_eq!(time(&mut sim), DELAY + 1_000);
+    sim.trigger(loaded + DELAY + 2_000).unwrap();
+    assert_eq!(pair(&mut sim, offset::TRIG_AT_LO, offset::TRIG_AT_HI), DELAY + 2_000);
+    let due = loaded + 2 * DELAY + 2_000;
+    assert_eq!(sim.next_event(), Some(due), "the board's clock");
+    sim.advance(due);
+    let passages = sim.drain_passages();
+    assert_eq!((passages[0].triggered, passages[0].due), (loaded + DELAY + 2_000, due));
+    assert!(sim.reject_line());
+    sim.advance(due + 1_000);
+    assert!(!sim.reject_line());
+}
+
+/// A gate that counts: 100 counts from trigger to due, no pending parts from before.
+fn counting() -> Sim {
+    let mut sim = board();
+    write(&mut sim, offset::ENCODER, 1);
+    configure(&mut sim);
+    write(&mut sim, offset::DELAY_LO, 100);
+    write(&mut sim, offset::DELAY_HI, 0);
+    write(&mut sim, offset::EPOCH, EPOCH);
+    sim.turn_encoder(100, START);
+    sim.advance(START + 1_000);
+    sim
+}
+
+#[test]
+fn in_counts_a_part_waits_for_the_belt() {
+    let mut sim = counting();
+    let start = tandem_model::gate::FIRST_POSITION + 100;
+    let tag = sim.trigger(START + 2_000).unwrap();
+    let at = |sim: &mut Sim, low| pair(sim, low, low + 4);
+    assert_eq!(at(&mut sim, offset::TRIG_POSITION_LO), start);
+    assert_eq!(at(&mut sim, offset::TRIG_DUE_LO), start + 100);
+    assert_eq!(at(&mut sim, offset::TRIG_AT_LO), START + 2_000);
+    assert_eq!(sim.next_event(), None);
+    sim.turn_encoder(99, 2 * START);
+    sim.turn_encoder(-50, 3 * START);
+    sim.turn_encoder(50, 4 * START);
+    assert!(sim.drain_passages().is_empty() && !sim.reject_line());
+    sim.turn_encoder(1, 5 * START);
+    let passages = sim.drain_passages();
+    assert_eq!((passages[0].tag, passages[0].due, passages[0].rejected), (tag, start + 100, true));
+    assert!(sim.reject_line());
+    write(&mut sim, offset::SAMPLE, 7);
+    assert_eq!(at(&mut sim, offset::SAMPLE_POSITION_LO), start + 100);
+    assert_eq!(at(&mut sim, offset::SAMPLE_TIME_LO), 5 * START);
+    sim.advance(5 * START + 1_000);
+    assert!(!sim.reject_line());
+}
+
+#[test]
+fn a_lost_encoder_and_a_slip_are_said_and_hold_the_line() {
+    let mut sim = counting();
+    write(&mut sim, offset::ENCODER_LIMIT, 5_000);
+    let mut now = START + 2_000;
+    sim.trigger(now).unwrap();
+    assert_eq!(sim.next_event(), Some(now + 5_000));
+    sim.advance(now + 5_000);
+    assert_eq!(read(&mut sim, offset::STATUS), 2, "lost, not ready, nobody pending");
+    assert!(sim.reject_line() && !sim.line_ready());
+    assert_eq!((read(&mut sim, offset::DOUBTS), read(&mut sim, offset::REJECTED)), (1, 1));
+    now += 10_000;
+    assert_eq!(sim.trigger(now), None);
+    sim.turn_encoder(1, now);
+    assert_eq!(read(&mut sim, offset::STATUS) & 2, 0);
+    sim.turn_encoder(100, now + 1_000);
+    sim.advance(now + 2_000);
+    assert!(!sim.reject_line() && sim.line_ready());
+    sim.trigger(now + 3_000).unwrap();
+    sim.slip_encoder(now + 3_500);
+    assert!(sim.reject_line() && !sim.line_ready());
+    let counters = [offset::DOUBTS, offset::SLIPS, offset::REJECTED, offset::UNREADY];
+    assert_eq!(counters.map(|counter| read(&mut sim, counter)), [2, 1, 2, 1]);
+    write(&mut sim, offset::CTRL, 2);
+    assert_eq!(counters.map(|counter| read(&mut sim, counter)), [0; 4]);
+}
+
+#[test]
+fn the_unit_is_taken_only_without_an_epoch_and_forgets_the_delay() {
+    let mut sim = gate();
+    write(&mut sim, offset::ENCODER, 3);
+    assert_eq!(read(&mut sim, offset::ENCODER), 0);
+    write(&mut sim, offset::CTRL, 2);
+    write(&mut sim, offset::ENCODER, 3);
+    write(&mut sim, offset::CTRL, 0);
+    assert_eq!(read(&mut sim, offset::ENCODER), 3);
+    assert_eq!(read(&mut sim, offset::DELAY_HI), 0);
+    write(&mut sim, offset::EPOCH, EPOCH + 1);
+    sim.advance(3 * DELAY);
+    assert!(sim.reject_line(), "not armed without a delay");
+    write(&mut sim, offset::DELAY_HI, 0);
+    assert!(sim.reject_line());
+    // The other way round: back is on.
+    sim.turn_encoder(-1, 3 * DELAY);
+    write(&mut sim, offset::SAMPLE, 1);
+    let position = pair(&mut sim, offset::SAMPLE_POSITION_LO, offset::SAMPLE_POSITION_HI);
+    assert_eq!(position, tandem_model::gate::FIRST_POSITION + 1);
+}

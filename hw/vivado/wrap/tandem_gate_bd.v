@@ -25,6 +25,8 @@ module tandem_gate_bd #(parameter [63:0] STEP = 64'd42949672960) (
     output wire        s_axil_rvalid,
     input  wire        s_axil_rready,
     input  wire        trigger,
+    input  wire        encoder_a,
+    input  wire        encoder_b,
     output wire        reject,
     output wire        line_ready,
     (* X_INTERFACE_INFO = "xilinx.com:signal:interrupt:1.0 irq INTERRUPT" *)
@@ -57,6 +59,8 @@ module tandem_gate_bd #(parameter [63:0] STEP = 64'd42949672960) (
         .s_axil_rready(s_axil_rready),
         .time_ns(now[95:32]),
         .trigger_pin(trigger),
+        .encoder_a_pin(encoder_a),
+        .encoder_b_pin(encoder_b),
         .reject_pin(reject),
         .line_ready_pin(line_ready)
     );

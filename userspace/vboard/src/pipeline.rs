@@ -2,7 +2,8 @@
 
 use crate::{life::Life, machine::Machine, platform::VirtualPlatform};
 use std::{future::Future, pin::Pin, sync::Arc};
-use tandem_pipeline::{Pipeline, PipelineConfig};
+use tandem_boards::GateUnit;
+use tandem_pipeline::{GateSetup, Pipeline, PipelineConfig};
 
 /// The pipeline from reset on. It returns only if it cannot boot; the result says why.
 pub(crate) fn boot(
@@ -35,6 +36,14 @@ fn config(machine: &Machine) -> PipelineConfig {
         heartbeat_period: micros(board.firmware.heartbeat_us),
         kernel_timeout: micros(board.firmware.kernel_timeout_us),
         poll_period: micros(board.firmware.poll_us),
+        gate_setup: GateSetup {
+            counts: board.gate.unit == GateUnit::Counts,
+            reverse: board.gate.reverse,
+            debounce: board.gate.debounce_us * 1000,
+            encoder_filter: board.gate.encoder_filter_ns,
+            encoder_limit: board.gate.encoder_limit_us * 1000,
+            heartbeat_limit: board.gate.heartbeat_limit_us * 1000,
+        },
         epoch: machine.next_epoch(),
         ..PipelineConfig::DEFAULT
     }

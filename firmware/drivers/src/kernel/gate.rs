@@ -1,12 +1,16 @@
 //! `gate`: triggers out, cancels in.
 
 use tandem_model::gate::DEPTH as PARTS;
-use tandem_regs::gate::{self, CANCEL_RESULT, GATE_CTRL, STATUS};
+use tandem_regs::gate::{self, CANCEL_RESULT, ENCODER, GATE_CTRL, STATUS};
+use tandem_regs::{ReadOnly, Reg};
 use tock_registers::interfaces::{Readable, Writeable};
 
 use super::{Identity, KernelError, identify};
 use crate::bus::Bus;
 use crate::reg::Block;
+
+/// A word that the gate gives.
+type Word = Reg<gate::WORD_RO::Register, ReadOnly>;
 
 /// Triggers that the gate's capture window goes back.
 const DEPTH: u32 = PARTS as u32;
@@ -18,11 +22,45 @@ pub struct Trigger {
     pub number: u32,
     /// Tag of the part.
     pub tag: u32,
-    /// When it fired, ns.
+    /// When it fired, ns of the caller's clock ([`GateDriver::synchronise`]).
     pub at: u64,
-    /// When the pulse starts unless cancelled, ns.
+    /// When the pulse starts unless cancelled, ns of the caller's clock. 0: the gate has forgotten
+    /// the trigger. [`u64::MAX`]: it is due at a position, and nobody knows when that is reached.
     pub due: u64,
 }
+
+/// How the gate is wired: what does not change while it runs. All 0: by time, nothing filtered or
+/// watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateSetup {
+    /// The delay is in counts of the encoder, else in ns.
+    pub counts: bool,
+    /// The encoder's inputs are the other way round.
+    pub reverse: bool,
+    /// Time for which the trigger keeps a level until it is believed, ns.
+    pub debounce: u32,
+    /// The same of the encoder's inputs, ns.
+    pub encoder_filter: u32,
+    /// Parts that wait so long on a belt that does not come on are given up, ns; 0: never.
+    pub encoder_limit: u32,
+    /// Line-ready falls when no heartbeat came for so long, ns; 0: never.
+    pub heartbeat_limit: u32,
+}
+
+impl GateSetup {
+    /// By time, nothing filtered or watched.
+    pub const NONE: Self = Self {
+        counts: false,
+        reverse: false,
+        debounce: 0,
+        encoder_filter: 0,
+        encoder_limit: 0,
+        heartbeat_limit: 0,
+    };
+}
+
+/// Longest time, ns, between two looks at the caller's clock that tells the gate's exactly enough.
+const SHARP: u64 = 20_000;
 
 /// What became of a cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +94,13 @@ pub struct Counters {
     pub unknown: u32,
     /// Triggers with no room left: rejected without a tag.
     pub overrun: u32,
-    /// Triggers while the gate was not armed, or just was: rejected without a tag.
+    /// Triggers while the gate was not armed, or just was, or had lost its encoder: rejected
+    /// without a tag.
     pub unready: u32,
+    /// Counts that the encoder lost.
+    pub slips: u32,
+    /// Times that all pending parts were given up because of the encoder.
+    pub doubts: u32,
 }
 
 /// The reject gate.
@@ -68,12 +111,17 @@ pub struct GateDriver<B> {
     seen: u32,
     /// Last cancel that was executed.
     go: u32,
+    /// The caller's clock less the gate's, wrapping.
+    ahead: u64,
+    /// Parts are due at positions.
+    counts: bool,
 }
 
 impl<B: Bus> GateDriver<B> {
     /// The gate at `base`; nothing is accessed yet.
     pub const fn new(bus: B, base: u32) -> Self {
-        Self { block: Block::new(bus, base), seen: 0, go: 0 }
+        let block = Block::new(bus, base);
+        Self { block, seen: 0, go: 0, ahead: 0, counts: false }
     }
 
     /// Checks that this is the gate that the driver was written for, and picks up its counters:
@@ -85,6 +133,50 @@ impl<B: Bus> GateDriver<B> {
         let identity = identify(&self.block, gate::ID.reset(), gate::MAP_HASH)?;
         self.pick_up();
         Ok(identity)
+    }
+
+    /// Writes what the board says of the gate's wiring. What is due keeps its unit while there is an
+    /// epoch: false where the gate has another one, and is to be reset first.
+    pub fn set_up(&mut self, setup: &GateSetup) -> bool {
+        self.block.reg(gate::DEBOUNCE).set(setup.debounce);
+        self.block.reg(gate::HEARTBEAT_LIMIT).set(setup.heartbeat_limit);
+        self.block.reg(gate::ENCODER_FILTER).set(setup.encoder_filter);
+        self.block.reg(gate::ENCODER_LIMIT).set(setup.encoder_limit);
+        let encoder =
+            ENCODER::UNIT.val(setup.counts.into()) + ENCODER::REVERSE.val(setup.reverse.into());
+        self.block.reg(gate::ENCODER).write(encoder);
+        self.counts = setup.counts;
+        self.block.reg(gate::ENCODER).get() == encoder.value
+    }
+
+    /// Compares the gate's clock, which begins with each load of the logic, with the caller's `clock`,
+    /// ns. To be called after a load (`fresh`), and now and then, for two clocks never run quite
+    /// alike. A comparison that was interrupted is not taken; after a load it is repeated, and the
+    /// last of a few is taken in any case.
+    pub fn synchronise(&mut self, fresh: bool, clock: impl Fn() -> u64) {
+        for last in [!fresh, false, false, true] {
+            let sample = self.block.reg(gate::SAMPLE).get().wrapping_add(1);
+            let before = clock();
+            self.block.reg(gate::SAMPLE).set(sample);
+            let after = clock();
+            let sharp = after.wrapping_sub(before) <= SHARP;
+            if sharp || (last && fresh) {
+                let own = self.pair(gate::SAMPLE_TIME_LO, gate::SAMPLE_TIME_HI);
+                self.ahead = before.wrapping_sub(own);
+            }
+            if sharp || last {
+                return;
+            }
+        }
+    }
+
+    fn pair(&self, low: Word, high: Word) -> u64 {
+        u64::from(self.block.reg(low).get()) | u64::from(self.block.reg(high).get()) << 32
+    }
+
+    /// Rejects all pending parts and holds the gate: it has no epoch until one is begun.
+    pub fn hold(&self) {
+        self.block.reg(gate::CTRL).write(GATE_CTRL::RESET::SET);
     }
 
     fn pick_up(&mut self) {
@@ -113,8 +205,8 @@ impl<B: Bus> GateDriver<B> {
         if survived { Err(KernelError::Reset) } else { Ok(()) }
     }
 
-    /// Sets the time from trigger to due and the pulse's length, ns, for triggers from now on. The
-    /// gate does not take a 0.
+    /// Sets the way from trigger to due, in the gate's unit, and the pulse's length, ns, for triggers
+    /// from now on. The gate does not take a 0.
     pub fn configure(&self, delay: u64, pulse: u64) {
         // The high word makes both take effect, so it comes last.
         self.block.reg(gate::DELAY_LO).set(delay as u32);
@@ -153,15 +245,17 @@ impl<B: Bus> GateDriver<B> {
                 return None;
             }
         }
-        let read = |low, high| {
-            u64::from(self.block.reg(low).get()) | u64::from(self.block.reg(high).get()) << 32
+        let due = match self.pair(gate::TRIG_DUE_LO, gate::TRIG_DUE_HI) {
+            0 => 0,
+            _ if self.counts => u64::MAX,
+            due => due.wrapping_add(self.ahead),
         };
         // The window stands still until the acknowledgement, so its words belong together.
         let trigger = Trigger {
             number: self.seen.wrapping_add(1),
             tag: self.block.reg(gate::TRIG_TAG).get(),
-            at: read(gate::TRIG_AT_LO, gate::TRIG_AT_HI),
-            due: read(gate::TRIG_DUE_LO, gate::TRIG_DUE_HI),
+            at: self.pair(gate::TRIG_AT_LO, gate::TRIG_AT_HI).wrapping_add(self.ahead),
+            due,
         };
         self.seen = trigger.number;
         self.block.reg(gate::TRIG_ACK).set(self.seen);
@@ -184,7 +278,7 @@ impl<B: Bus> GateDriver<B> {
         }
     }
 
-    /// Reads all outcome counters (eight accesses).
+    /// Reads all outcome counters (ten accesses).
     pub fn counters(&self) -> Counters {
         let read = |reg| self.block.reg(reg).get();
         Counters {
@@ -196,6 +290,8 @@ impl<B: Bus> GateDriver<B> {
             unknown: read(gate::UNKNOWN),
             overrun: read(gate::OVERRUN),
             unready: read(gate::UNREADY),
+            slips: read(gate::SLIPS),
+            doubts: read(gate::DOUBTS),
         }
     }
 }

@@ -12,7 +12,7 @@ use tandem_regs::kernel::{CAPS, HASH, ID, KERNEL_VERSION, VERSION};
 use thiserror::Error;
 use tock_registers::interfaces::Readable;
 
-pub use gate::{Cancel, Counters, GateDriver, Trigger};
+pub use gate::{Cancel, Counters, GateDriver, GateSetup, Trigger};
 pub use job::{Kernel, KernelKind, Outcome, Words};
 pub use post::Post;
 pub use pre::Pre;

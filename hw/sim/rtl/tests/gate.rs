@@ -13,7 +13,7 @@ use tandem_sim::gate::GateBlock;
 #[test]
 fn gate_is_the_model_in_every_clock() {
     let mut bins = Bins::new(&BINS);
-    let cases = cases(120);
+    let cases = cases(160);
     for seed in first()..first() + cases {
         let setup = Setup::random(&mut Rng::new(seed));
         let mut history = History::new(seed, setup);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tandem_link::message::Nanos;
 use tandem_model::pre::Layout;
 
 use super::{Service, TensorDump, policy};
@@ -48,7 +49,8 @@ impl Service {
         let mut frame = self.ingest(&Arc::new(request), None).await?;
         if let Some(trigger) = trigger {
             frame.tag = Some(trigger.tag);
-            frame.deadline = Some(trigger.due);
+            // Due at a position of the belt: nobody knows when, and a late verdict says so itself.
+            frame.deadline = (trigger.due != Nanos::MAX).then_some(trigger.due);
         }
         let deadline = frame.deadline;
         let ticket = self.agent.submit(frame)?;

@@ -1,21 +1,23 @@
 //! One random history of the gate.
 
+mod belt;
 mod input;
 mod plan;
 
 use std::collections::VecDeque;
 
-use tandem_model::gate::DEPTH;
+use tandem_model::gate::{DEPTH, Step, Unit};
 use tandem_regs::gate::offset;
 use tandem_rtl::{Bins, Kernel, Port, Rng, Stall};
 use tandem_sim::gate::GateBlock;
 
-use input::Input;
+use belt::Belt;
+use input::{Encoder, Input};
 pub use plan::Setup;
 use plan::{Access, Plan};
 
 /// What the histories must meet.
-pub const BINS: [&str; 35] = [
+pub const BINS: [&str; 66] = [
     "trigger: captured",
     "trigger: into the last free place",
     "trigger: full, first untracked",
@@ -51,6 +53,37 @@ pub const BINS: [&str; 35] = [
     "window: overwritten",
     "heartbeat: lost while ready",
     "heartbeat: back",
+    "encoder: bounce ignored",
+    "encoder: turns the other way round",
+    "encoder: a write with an epoch in force",
+    "encoder: another unit",
+    "sample: taken",
+    "sample: same value",
+    "counts: due, rejected",
+    "counts: due, passed",
+    "counts: two and more at once",
+    "counts: TooLate in the first clock",
+    "counts: first untracked due",
+    "counts: last untracked due",
+    "counts: untracked held, the belt stands",
+    "counts: untracked held, the belt runs back",
+    "counts: the belt stands with parts pending",
+    "counts: the belt runs back with parts pending",
+    "counts: the belt runs back over a part that was due",
+    "counts: a part after that with nobody under way",
+    "counts: held after arming until the belt came on",
+    "counts: tag given while held",
+    "counts: pulse over, the belt stands",
+    "counts: slip, parts pending",
+    "counts: slip, a cancelled part pending",
+    "counts: slip while held, nobody pending",
+    "counts: slip, nobody under way",
+    "counts: slip in the clock of a trigger",
+    "counts: part ahead of the one before it",
+    "counts: encoder lost",
+    "counts: lost, a part comes",
+    "counts: lost, the belt comes on",
+    "counts: reset while lost or held",
 ];
 
 /// A gate, its model, and everything that comes at both.
@@ -61,6 +94,13 @@ pub struct History {
     rng: Rng,
     plan: Plan,
     input: Input,
+    /// The input was believed in the clock before.
+    was_part: bool,
+    belt: Belt,
+    encoder: Encoder,
+    /// Clocks in which the position has not changed, and the highest one that parts were due at.
+    stood: u64,
+    settled_at: u64,
     model: GateBlock,
     time: u64,
     /// Reject and line-ready as the pins will show them, oldest first.
@@ -79,6 +119,7 @@ pub struct History {
 struct Ports {
     time: Port,
     trigger: Port,
+    encoder: [Port; 2],
     reject: Port,
     ready: Port,
     irq: Port,
@@ -93,6 +134,7 @@ impl History {
         let ports = Ports {
             time: kernel.port("time_ns"),
             trigger: kernel.port("trigger_pin"),
+            encoder: [kernel.port("encoder_a_pin"), kernel.port("encoder_b_pin")],
             reject: kernel.port("reject_pin"),
             ready: kernel.port("line_ready_pin"),
             irq: kernel.port("irq"),
@@ -100,6 +142,10 @@ impl History {
         let mut rng = Rng::new(seed ^ 0x6a7e);
         kernel.set_port(ports.time, setup.start);
         kernel.set_port(ports.trigger, u64::from(setup.low));
+        let belt = Belt::new(Rng::new(rng.next_u64()), setup.calm);
+        for (port, pin) in ports.encoder.into_iter().zip(belt.pins()) {
+            kernel.set_port(port, pin.into());
+        }
         kernel.reset();
         kernel.stall_axil(Stall::any(rng.next_u64()));
         let mut model = GateBlock::new();
@@ -109,7 +155,12 @@ impl History {
             ports,
             setup,
             plan: Plan::new(rng.next_u64(), setup),
-            input: Input::new(setup.start),
+            input: Input::new(setup.start, false),
+            was_part: false,
+            encoder: Encoder::new(setup.start, belt.pins()),
+            belt,
+            stood: 0,
+            settled_at: 0,
             rng,
             model,
             time: setup.start,
@@ -129,9 +180,14 @@ impl History {
 
     /// One clock of the gate and of the model.
     pub fn clock(&mut self) {
-        let part = self.plan.part(self.rng.next_u64(), self.model.behaviour());
+        let part =
+            self.plan.part(self.rng.next_u64(), self.model.behaviour(), self.belt.comes_on());
         self.kernel.set_port(self.ports.time, self.time);
         self.kernel.set_port(self.ports.trigger, u64::from(part != self.setup.low));
+        let pins = self.belt.clock();
+        for (port, pin) in self.ports.encoder.into_iter().zip(pins) {
+            self.kernel.set_port(port, pin.into());
+        }
         if self.access.is_none()
             && let Some(access) = self.plan.access(self.time, &self.model)
         {
@@ -154,7 +210,7 @@ impl History {
                 Access::Write(at, value) => write = Some((at, value)),
             }
         }
-        self.step_model(part);
+        self.step_model(part, pins);
         self.written = write;
         self.irqs.push_back(self.irq_level());
         self.finish_access();
@@ -187,12 +243,18 @@ impl History {
         }
     }
 
-    /// The order within a clock: a setting of the clock before, what is due, any other write of the
-    /// clock before, a trigger. (A setting that arms comes after what is due, for its time counts;
-    /// there are no parts then.)
-    fn step_model(&mut self, part: bool) {
+    /// The order within a clock: a setting of the clock before, the encoder and what is due, any
+    /// other write of the clock before, a trigger. (A setting that arms comes after what is due, for
+    /// its time counts; there are no parts then.)
+    fn step_model(&mut self, part: bool, pins: [bool; 2]) {
         let now = self.time;
-        let settings = [offset::DELAY_LO, offset::DELAY_HI, offset::PULSE_LO, offset::PULSE_HI];
+        let settings = [
+            offset::DELAY_LO,
+            offset::DELAY_HI,
+            offset::PULSE_LO,
+            offset::PULSE_HI,
+            offset::ENCODER_LIMIT,
+        ];
         if let Some((at, value)) = self.written
             && settings.contains(&at)
             && self.model.behaviour().is_armed()
@@ -202,16 +264,24 @@ impl History {
         }
         let was_high = self.model.line_high(now.saturating_sub(self.setup.period));
         let full = self.model.behaviour().pending().count() == DEPTH;
-        self.model.advance(now);
+        let step = self.encoder.take();
+        self.turn_model(step);
         let freed = full && self.model.behaviour().pending().count() < DEPTH;
         self.note_passages(was_high);
         if let Some((at, value)) = self.written.take() {
             self.write_model(at, value, now);
         }
-        let (trigger, bounced) = self.input.clock(part, now, self.debounce());
+        let was_part = std::mem::replace(&mut self.was_part, self.input.level);
+        let trigger = self.input.level && !was_part;
+        let bounced = self.input.clock(part, now, self.word(offset::DEBOUNCE));
         self.bins.hit_if(bounced, "input: bounce ignored");
+        let filter = self.word(offset::ENCODER_FILTER);
+        let bounced = self.encoder.clock(pins, now, filter);
+        self.bins.hit_if(bounced, "encoder: bounce ignored");
         if trigger {
-            self.bins.hit_if(self.debounce() > 0, "input: believed after debouncing");
+            let debounced = self.word(offset::DEBOUNCE) > 0;
+            self.bins.hit_if(debounced, "input: believed after debouncing");
+            self.bins.hit_if(step == Some(Step::Slip), "counts: slip in the clock of a trigger");
             self.trigger_model(freed);
         }
         let ready = self.model.line_ready(now);
@@ -232,12 +302,78 @@ impl History {
         word(offset::TRIG_COUNT) != ack && word(offset::CTRL) & 1 != 0
     }
 
-    fn debounce(&self) -> u32 {
-        self.model.read32(offset::DEBOUNCE).unwrap_or(0)
+    fn word(&self, at: u32) -> u32 {
+        self.model.read32(at).unwrap_or(0)
+    }
+
+    fn counts(&self) -> bool {
+        self.model.behaviour().unit() == Unit::Counts
+    }
+
+    /// The encoder's step, if there is one, and everything that is due.
+    fn turn_model(&mut self, step: Option<Step>) {
+        let now = self.time;
+        let gate = self.model.behaviour();
+        let (before, from) = (gate.counters(), gate.position());
+        let pending = gate.pending().count();
+        let cancelled = gate.pending().any(|part| part.cancelled);
+        let (lost, armed) = (gate.encoder_lost(), gate.is_armed());
+        let (holding, held) = (gate.holds_untracked(), gate.held_until().is_some());
+        let high = self.model.line_high(now.saturating_sub(self.setup.period));
+        if let Some(step) = step {
+            self.model.turn(step, now);
+        }
+        self.model.advance(now);
+        let (reverse, counts) = (self.word(offset::ENCODER) & 2 != 0, self.counts());
+        let gate = self.model.behaviour();
+        let (after, to) = (gate.counters(), gate.position());
+        let doubted = after.doubts != before.doubts;
+        self.stood = if to == from { self.stood + 1 } else { 0 };
+        let waits = gate.pending().next().is_some();
+        let stands = self.stood > 200 && waits;
+        let still_high = self.model.line_high(now);
+        let over = self.stood > 3 && waits && high && !still_high;
+        let hit = &mut self.bins;
+        hit.hit_if(
+            reverse && step == Some(Step::Forward) && to < from,
+            "encoder: turns the other way round",
+        );
+        if !counts || !armed {
+            return;
+        }
+        hit.hit_if(stands, "counts: the belt stands with parts pending");
+        hit.hit_if(over, "counts: pulse over, the belt stands");
+        let back = to < from && pending > 0;
+        hit.hit_if(back, "counts: the belt runs back with parts pending");
+        let over = to < from && from == self.settled_at;
+        hit.hit_if(over, "counts: the belt runs back over a part that was due");
+        let holds = gate.holds_untracked();
+        hit.hit_if(!holding && holds, "counts: first untracked due");
+        hit.hit_if(holding && !holds && !doubted, "counts: last untracked due");
+        hit.hit_if(holds && self.stood > 15, "counts: untracked held, the belt stands");
+        hit.hit_if(holds && to < from, "counts: untracked held, the belt runs back");
+        let over = held && gate.held_until().is_none();
+        hit.hit_if(over, "counts: held after arming until the belt came on");
+        if step == Some(Step::Slip) {
+            hit.hit_if(doubted && pending > 0, "counts: slip, parts pending");
+            hit.hit_if(doubted && cancelled, "counts: slip, a cancelled part pending");
+            hit.hit_if(doubted && pending == 0, "counts: slip while held, nobody pending");
+            hit.hit_if(!doubted, "counts: slip, nobody under way");
+        }
+        hit.hit_if(!lost && gate.encoder_lost(), "counts: encoder lost");
+        hit.hit_if(lost && !gate.encoder_lost(), "counts: lost, the belt comes on");
     }
 
     fn note_passages(&mut self, was_high: bool) {
         let passages = self.model.drain_passages();
+        let here = self.model.behaviour().position();
+        if self.counts() && passages.iter().any(|p| p.due == here) {
+            let rejected = passages.iter().filter(|p| p.rejected).count();
+            self.bins.hit_if(rejected > 0, "counts: due, rejected");
+            self.bins.hit_if(rejected < passages.len(), "counts: due, passed");
+            self.bins.hit_if(passages.len() > 1, "counts: two and more at once");
+            self.settled_at = here;
+        }
         let rejected = passages.iter().filter(|p| p.rejected).count();
         self.bins.hit_if(rejected > 0, "due: rejected");
         self.bins.hit_if(rejected > 0 && was_high, "due: line high already");
@@ -255,11 +391,22 @@ impl History {
         let (armed, reset) = (behaviour.is_armed(), self.in_reset());
         let last_due = behaviour.pending().last().map_or(0, |part| part.due);
         let before = behaviour.counters();
+        let (position, counts) = (behaviour.position(), self.counts());
+        let lost = behaviour.encoder_lost();
+        let idle = behaviour.pending().count() == 0;
         let tag = self.model.trigger(now);
+        let held = self.model.behaviour().held_until().is_some();
         let after = self.model.behaviour().counters();
         let newest = self.model.behaviour().pending().last();
         let hit = &mut self.bins;
         hit.hit_if(reset, "trigger: held reset");
+        if counts && armed {
+            hit.hit_if(lost, "counts: lost, a part comes");
+            hit.hit_if(after.doubts != before.doubts, "counts: part ahead of the one before it");
+            hit.hit_if(tag.is_some() && held, "counts: tag given while held");
+            let behind = tag.is_some() && idle && position < self.settled_at;
+            hit.hit_if(behind, "counts: a part after that with nobody under way");
+        }
         hit.hit_if(!armed && !reset, "trigger: not armed");
         hit.hit_if(
             armed && after.unready != before.unready,
@@ -296,12 +443,24 @@ impl History {
         let pending = behaviour.pending().count();
         let hit = &mut self.bins;
         match at {
+            offset::ENCODER => {
+                let epoch = word(offset::EPOCH) != 0;
+                hit.hit_if(epoch, "encoder: a write with an epoch in force");
+                let other = (value ^ word(offset::ENCODER)) & 1 != 0;
+                hit.hit_if(!epoch && other, "encoder: another unit");
+            }
+            offset::SAMPLE => {
+                let same = value == word(offset::SAMPLE);
+                hit.hit(if same { "sample: same value" } else { "sample: taken" });
+            }
             offset::EPOCH => hit.hit_if(word(offset::EPOCH) != 0, "epoch: one is there already"),
             offset::DELAY_HI => {
                 hit.hit_if(value == 0 && word(offset::DELAY_LO) == 0, "setting: 0 not taken");
             }
             offset::CTRL if value & 2 != 0 && word(offset::CTRL) & 2 == 0 => {
                 hit.hit_if(pending > 0, "reset: parts pending");
+                let held = behaviour.encoder_lost() || behaviour.held_until().is_some();
+                hit.hit_if(held, "counts: reset while lost or held");
                 let oldest = behaviour.pending().next().map(|part| part.due);
                 let holding = behaviour.next_due().is_some_and(|due| oldest != Some(due));
                 hit.hit_if(holding, "reset: line held for untracked parts");
@@ -312,6 +471,7 @@ impl History {
                 let same = value == word(offset::CANCEL_GO);
                 let before = behaviour.counters();
                 hit.hit_if(same, "cancel: same value of CANCEL_GO");
+                let counts = self.model.behaviour().unit() == Unit::Counts;
                 let last = part.is_some_and(|part| part.due <= now + self.setup.period);
                 let first = self.plan.just_settled == Some(tag);
                 self.model.write32(at, value, now);
@@ -321,12 +481,14 @@ impl History {
                 let code = self.model.read32(offset::CANCEL_RESULT);
                 hit.hit_if(done, "cancel: Cancelled");
                 hit.hit_if(!done && !same && code == Some(1), "cancel: Cancelled again");
-                hit.hit_if(done && last, "cancel: Cancelled in the last clock");
+                hit.hit_if(done && last && !counts, "cancel: Cancelled in the last clock");
                 hit.hit_if(after.late != before.late, "cancel: TooLate");
                 hit.hit_if(
                     after.late != before.late && first,
                     "cancel: TooLate in the first clock",
                 );
+                let late = after.late != before.late;
+                hit.hit_if(late && first && counts, "counts: TooLate in the first clock");
                 hit.hit_if(after.wrong_epoch != before.wrong_epoch, "cancel: WrongEpoch");
                 hit.hit_if(after.unknown != before.unknown, "cancel: UnknownTag");
                 return;

@@ -1,6 +1,6 @@
 //! What comes at the gate: parts, bus accesses, their times.
 
-use tandem_model::gate::{DEPTH, Gate};
+use tandem_model::gate::{DEPTH, Gate, Unit};
 use tandem_regs::gate::offset;
 use tandem_rtl::Rng;
 use tandem_sim::gate::GateBlock;
@@ -19,6 +19,10 @@ pub struct Setup {
     pub whole_clocks: bool,
     /// The delay is long and then one clock, in turn: many parts are due at once.
     pub crowded: bool,
+    /// Due in counts of the encoder, at first.
+    pub counts: bool,
+    /// Parts come with the belt only, and its encoder has no faults: nothing puts them in doubt.
+    pub calm: bool,
     /// Longest delay, clocks.
     pub longest: u64,
     /// Clocks between parts, about.
@@ -36,27 +40,34 @@ impl Setup {
         let whole_clocks = rng.chance(768);
         // On whole clocks everything is a multiple of the period, the start too.
         let start = rng.pick(&[0, 1_000, u64::from(u32::MAX) - 20_000, 1 << 40, 1 << 63]);
-        let start = if rng.chance(64) { u64::MAX - 6_100 * period } else { start };
-        if rng.chance(100) {
+        let end = rng.chance(100);
+        let start = if end { u64::MAX - 6_100 * period } else { start };
+        if rng.chance(160) {
+            let counts = rng.chance(560);
             return Self {
                 low: false,
                 period,
                 start: 0,
                 whole_clocks: true,
                 crowded: true,
+                counts,
+                calm: counts,
                 longest: 900,
-                gap: rng.range(25, 60),
+                gap: if counts { rng.range(4, 14) } else { rng.range(25, 60) },
                 busy: 60,
                 resets: 4,
             };
         }
+        let counts = !end && rng.chance(560);
         Self {
             low: rng.chance(256),
             crowded: false,
+            counts,
+            calm: counts && rng.chance(400),
             period,
             start: start / period * period,
             whole_clocks,
-            longest: rng.pick(&[12, 60, 300, 1_200]),
+            longest: if end { 1_200 } else { rng.pick(&[12, 60, 300, 1_200]) },
             gap: rng.pick(&[3, 6, 14, 40, 150]),
             busy: rng.pick(&[100, 500, 1024]),
             resets: rng.pick(&[2, 8, 30]),
@@ -81,6 +92,11 @@ pub struct Plan {
     go: u32,
     epoch: u32,
     beat: u32,
+    sample: u32,
+    /// Due in counts, if the gate took what was written.
+    counts: bool,
+    /// The delay in counts that most settings repeat: a shorter one would put parts in doubt.
+    usual: u64,
     part: bool,
     /// The next delay of a crowded history is the long one.
     long: bool,
@@ -99,6 +115,9 @@ impl Plan {
             go: 0,
             epoch: 0,
             beat: 0,
+            sample: 0,
+            counts: setup.counts,
+            usual: Rng::new(seed ^ 1).range(1, setup.longest.min(300)),
             part: false,
             long: true,
             left: 5,
@@ -108,14 +127,28 @@ impl Plan {
         plan.configure();
         plan.begin_epoch();
         plan.queue.rotate_left(if plan.rng.chance(512) { 2 } else { 0 });
+        // A unit forgets the delay, so it comes first; seldom after it, and the gate is not armed.
+        let at = if plan.rng.chance(40) { plan.queue.len() - 1 } else { 0 };
+        let unit = plan.encoder();
+        plan.queue.insert(at, unit);
+        // It is taken from its end.
+        plan.queue.reverse();
         plan
     }
 
+    fn encoder(&mut self) -> Access {
+        let reverse = u32::from(self.rng.chance(200)) << 1;
+        Access::Write(offset::ENCODER, u32::from(self.counts) | reverse)
+    }
+
     /// Whether a part is in front of the sensor.
-    pub fn part(&mut self, noise: u64, gate: &Gate) -> bool {
+    pub fn part(&mut self, noise: u64, gate: &Gate, comes_on: bool) -> bool {
         let oldest = gate.pending().next().map(|part| part.tag);
         self.just_settled = self.oldest.filter(|tag| oldest != Some(*tag));
         self.oldest = oldest;
+        if self.setup.calm && !comes_on {
+            return self.part;
+        }
         if self.left == 0 {
             self.part = !self.part;
             let longest = if self.part { self.setup.gap.min(9) } else { self.setup.gap };
@@ -133,17 +166,26 @@ impl Plan {
         }
     }
 
+    /// From trigger to due, in the unit.
+    fn delay(&mut self) -> u64 {
+        match (self.counts, self.setup.crowded) {
+            (true, _) if self.rng.chance(900) => self.usual,
+            (true, _) => self.rng.range(1, self.setup.longest.min(300)),
+            (false, true) => {
+                self.long = !self.long;
+                if self.long { self.setup.period } else { self.setup.longest * self.setup.period }
+            }
+            (false, false) => self.time(),
+        }
+    }
+
     fn pair(&mut self, low: u32, high: u32, value: u64) {
         self.queue.push(Access::Write(low, value as u32));
         self.queue.push(Access::Write(high, (value >> 32) as u32));
     }
 
     fn configure(&mut self) {
-        let mut delay = self.time();
-        if self.setup.crowded {
-            delay = if self.long { self.setup.longest } else { 1 } * self.setup.period;
-            self.long = !self.long;
-        }
+        let delay = self.delay();
         let pulse = self.time() / self.rng.pick(&[1, 4, 16]);
         let pulse = if self.setup.whole_clocks {
             pulse / self.setup.period * self.setup.period
@@ -175,13 +217,30 @@ impl Plan {
         match self.rng.below(100) {
             0..40 => self.cancel(now, model.behaviour()),
             40..65 => {
-                let at = self.rng.below(0xa8 / 4) as u32 * 4;
+                let at = self.rng.below(0xc0 / 4) as u32 * 4;
                 self.queue.push(Access::Read(at));
             }
             65..77 => self.acknowledge(model),
-            77..83 if self.setup.whole_clocks => self.configure(),
-            77..85 => self.odd_write(),
-            85..93 => {
+            77..82 if self.setup.whole_clocks => self.configure(),
+            77..84 => self.odd_write(),
+            84..87 => {
+                self.sample += u32::from(self.rng.chance(800));
+                self.queue.push(Access::Write(offset::SAMPLE, self.sample));
+                for at in (offset::SAMPLE_TIME_LO..=offset::SAMPLE_POSITION_HI).step_by(4) {
+                    self.queue.push(Access::Read(at));
+                }
+            }
+            87..89 => {
+                let (at, choices) = match self.rng.chance(512) {
+                    true if self.setup.calm => (offset::ENCODER_FILTER, [0, 0, 0, 0, 0, 1]),
+                    true => (offset::ENCODER_FILTER, [0, 0, 0, 1, 2, 4]),
+                    false if self.setup.crowded => (offset::ENCODER_LIMIT, [0, 0, 0, 0, 0, 500]),
+                    false => (offset::ENCODER_LIMIT, [0, 0, 20, 60, 200, 500]),
+                };
+                let value = self.rng.pick(&choices) * self.setup.period as u32;
+                self.queue.push(Access::Write(at, value));
+            }
+            89..93 => {
                 self.beat += u32::from(self.rng.chance(900));
                 self.queue.push(Access::Write(offset::HEARTBEAT, self.beat));
             }
@@ -203,7 +262,7 @@ impl Plan {
     fn reset(&mut self) {
         self.queue.push(Access::Write(offset::CTRL, 2 | self.rng.below(2) as u32));
         for _ in 0..self.rng.below(6) {
-            let at = self.rng.below(0xa8 / 4) as u32 * 4;
+            let at = self.rng.below(0xc0 / 4) as u32 * 4;
             self.queue.push(Access::Read(at));
             if self.rng.chance(300) {
                 let at = self.rng.pick(&[
@@ -211,13 +270,20 @@ impl Plan {
                     offset::TRIG_ACK,
                     offset::CANCEL_GO,
                     offset::HEARTBEAT,
+                    offset::SAMPLE,
                 ]);
                 self.queue.push(Access::Write(at, 7));
             }
         }
         self.go = 0;
         self.queue.push(Access::Write(offset::CTRL, self.rng.below(2) as u32));
-        if self.setup.whole_clocks && self.rng.chance(300) {
+        let (was, writes) = (self.counts, !self.setup.crowded && self.rng.chance(300));
+        if writes {
+            self.counts ^= self.rng.chance(700);
+            let unit = self.encoder();
+            self.queue.push(unit);
+        }
+        if was != self.counts || self.setup.whole_clocks && self.rng.chance(300) {
             self.configure();
         }
         self.begin_epoch();
@@ -225,7 +291,11 @@ impl Plan {
 
     /// Writes that must do nothing, or less than they look like.
     fn odd_write(&mut self) {
-        match self.rng.below(6) {
+        match self.rng.below(7) {
+            6 => {
+                let value = self.rng.below(4) as u32;
+                self.queue.push(Access::Write(offset::ENCODER, value));
+            }
             0 => self.pair(offset::DELAY_LO, offset::DELAY_HI, 0),
             1 => self.pair(offset::PULSE_LO, offset::PULSE_HI, 0),
             2 => self.queue.push(Access::Write(offset::EPOCH, self.epoch + 100)),
@@ -263,6 +333,10 @@ impl Plan {
         let oldest = parts.first().map_or(given, |part| part.tag);
         let tag = match self.rng.below(12) {
             0..5 => parts.iter().find(|part| part.due >= soon).map_or(oldest, |part| part.tag),
+            5 if gate.unit() == Unit::Counts => {
+                let soon = gate.position() + self.rng.range(1, 4);
+                parts.iter().find(|part| part.due >= soon).map_or(oldest, |part| part.tag)
+            }
             5..7 => oldest,
             7 => given,
             8 => given.wrapping_add(self.rng.range(1, 3) as u32),
