@@ -18,14 +18,14 @@ REGION_ALIAS(\"VECTORS\", ATCM);
 REGION_ALIAS(\"CODE\", ATCM);
 REGION_ALIAS(\"DATA\", BTCM);
 REGION_ALIAS(\"STACKS\", BTCM);
-PROVIDE(_sys_stack_size = 24576);
+PROVIDE(_sys_stack_size = 22528);
 PROVIDE(_svc_stack_size = 1536);
 PROVIDE(_und_stack_size = 256);
 PROVIDE(_abt_stack_size = 512);
 PROVIDE(_irq_stack_size = 512);
 PROVIDE(_fiq_stack_size = 512);
 _hyp_stack_size = 512;
-ASSERT(_abt_stack_low_end == 0x29800 && _sys_stack_low_end == 0x2A000, \"the guard moved\");
+ASSERT(_abt_stack_low_end == 0x2A000 && _sys_stack_low_end == 0x2A800, \"the guard moved\");
 SECTIONS {
     .constants : ALIGN(4) { *(.rodata .rodata.*) } > BTCM
 }
@@ -44,7 +44,7 @@ fn main() {
         ("LOG", board.regions.log.base, "Log ring."),
         ("LOG_SIZE", board.regions.log.size, "Its size in bytes."),
         ("DATA_BANK", 0x0002_0000, "BTCM."),
-        ("GUARD", 0x0002_9800, "First byte of the guard below the main stack."),
+        ("GUARD", 0x0002_A000, "First byte of the guard below the main stack."),
         ("CRASH", board.regions.crash.base, "Crash records."),
         ("CRASH_SIZE", board.regions.crash.size, "Their size in bytes."),
         ("DESCRIPTORS", board.regions.descriptors.base, "DMA descriptors."),

@@ -33,7 +33,7 @@ const CASES: [Case; 7] = [
         ask: 4,
         name: "stack overflow",
         reason: Reason::StackOverflow,
-        data: Some(|_| 0x2_9800..0x2_A000),
+        data: Some(|_| 0x2_A000..0x2_A800),
     },
     Case { ask: 5, name: "jump into data", reason: Reason::PrefetchAbort, data: None },
     Case { ask: 6, name: "supervisor call", reason: Reason::SupervisorCall, data: None },
@@ -74,7 +74,7 @@ fn check(case: &Case, guest: &Guest, record: &Record, image: &Path) -> Result<St
     } else {
         let place = if crash.reason == Reason::PrefetchAbort { 0x2_0000..0x2_0001 } else { CODE };
         ensure!(place.contains(&pc), "it stopped at {pc:#x}, not in {place:x?}");
-        ensure!((0x2_9800..0x3_0000).contains(&sp), "the main stack was at {sp:#x}");
+        ensure!((0x2_A000..0x3_0000).contains(&sp), "the main stack was at {sp:#x}");
         ensure!(crash.registers.cpsr & 0x1F == 0x1F, "it was not in system mode");
     }
     if let Some(range) = case.data {
