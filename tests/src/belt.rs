@@ -5,6 +5,10 @@ use tandem_model::gate::{Counters, Passage};
 
 use crate::lockstep::World;
 
+/// How far the firmware's comparison of the gate's clock with its own may be off, ns: as long as the
+/// two looks at its own clock that it takes for a sharp comparison.
+const CLOCKS: u64 = 20_000;
+
 /// One part, from the sensor to the gate.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -14,8 +18,8 @@ pub struct Part {
     pub picture: usize,
     /// See there.
     pub good: bool,
-    /// The gate gave it a tag.
-    pub tagged: bool,
+    /// The tag that the gate gave it, if it did.
+    pub tag: Option<u32>,
     /// The agent was told of it.
     pub told: bool,
     /// An image of it was submitted.
@@ -73,12 +77,12 @@ impl Belt {
     pub fn feed(&mut self, world: &World, picture: usize, good: bool) -> usize {
         let at = world.board.now();
         assert!(self.parts.last().is_none_or(|part| part.at < at), "two parts at once");
-        let tagged = world.line().trigger().is_some();
+        let tag = world.line().trigger();
         self.parts.push(Part {
             at,
             picture,
             good,
-            tagged,
+            tag,
             told: false,
             seen: false,
             passed_verdict: None,
@@ -90,9 +94,12 @@ impl Belt {
     /// The next part of which the agent hears, with what it hears.
     pub fn told(&mut self, world: &World) -> Option<(usize, Trigger)> {
         let trigger = world.agent.try_next_trigger()?;
-        let i = self.at(trigger.at).expect("a trigger without a part");
-        assert!(self.parts[i].tagged, "{:?} has no tag", self.parts[i]);
-        assert!(!self.parts[i].told, "{:?} was told twice", self.parts[i]);
+        let first = self.parts.partition_point(|part| part.at + CLOCKS < trigger.at);
+        let near = self.parts[first..].iter().take_while(|part| part.at <= trigger.at + CLOCKS);
+        let mut same = (first..).zip(near).filter(|(_, part)| part.tag == Some(trigger.tag.tag));
+        let (i, part) = same.next().unwrap_or_else(|| panic!("{trigger:?} is of no part"));
+        assert!(same.next().is_none(), "{trigger:?} is of two parts");
+        assert!(!part.told, "{part:?} was told twice");
         self.parts[i].told = true;
         Some((i, trigger))
     }
@@ -135,7 +142,7 @@ impl Belt {
 
     /// Every tagged part has met the gate.
     pub fn is_settled(&mut self) -> bool {
-        let met = |part: &Part| !part.tagged || part.passage.is_some();
+        let met = |part: &Part| part.tag.is_none() || part.passage.is_some();
         self.settled += self.parts[self.settled..].iter().take_while(|part| met(part)).count();
         self.settled == self.parts.len()
     }
@@ -146,8 +153,8 @@ impl Belt {
             |of: fn(&Part) -> bool| self.parts.iter().filter(|part| of(part)).count() as u64;
         let rejected = |part: &Part| part.passage.map(|passage| passage.rejected);
         let sums = self.sums(world);
-        assert_eq!(sums.untracked, count(|part| !part.tagged), "{what}: parts without a tag");
-        assert_eq!(sums.triggers, count(|part| part.tagged), "{what}: parts with a tag");
+        assert_eq!(sums.untracked, count(|part| part.tag.is_none()), "{what}: parts without a tag");
+        assert_eq!(sums.triggers, count(|part| part.tag.is_some()), "{what}: parts with a tag");
         let passed = self.parts.iter().filter(|part| rejected(part) == Some(false)).count() as u64;
         assert_eq!(sums.passed, passed, "{what}: parts that passed");
         assert!(sums.cancelled >= passed, "{what}: {sums:?}");

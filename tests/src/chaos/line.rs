@@ -55,7 +55,7 @@ impl Missed {
             let rejected = part.passage.is_none_or(|passage| passage.rejected);
             let sum = match part {
                 _ if !rejected => &mut missed.passed,
-                Part { tagged: false, .. } => &mut missed.untracked,
+                Part { tag: None, .. } => &mut missed.untracked,
                 Part { told: false, .. } => &mut missed.untold,
                 Part { seen: false, .. } => &mut missed.unseen,
                 Part { passed_verdict: Some(true), .. } => &mut missed.in_vain,
@@ -74,7 +74,7 @@ impl Missed {
         assert_eq!(self.good, self.passed + self.all(), "{self:?}");
         let sums = line.sums();
         // Of good and bad parts alike, because that is what is counted.
-        assert_eq!(sums.untracked, count(&|part| !part.tagged), "{sums:?}");
+        assert_eq!(sums.untracked, count(&|part| part.tag.is_none()), "{sums:?}");
         let told = line.flow(Flow::GateTriggered);
         assert_eq!(told, count(&|part| part.told) + line.flow(Flow::GateTriggersDropped));
         let unknown = count(&|part| part.seen && part.passed_verdict.is_none());
