@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Fake, small_pre};
+use std::cell::RefCell;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PostKernel, PreKernel};
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
@@ -364,4 +365,30 @@ fn gate_that_was_reset_under_the_firmware_does_not_hold_it() {
     }
     fake.poke(BASE + gate::offset::TRIG_COUNT, 34);
     assert_eq!(driver.next_trigger().map(|trigger| trigger.number), Some(34));
+}
+
+#[test]
+fn the_gates_clock_is_taken_from_a_sharp_comparison() {
+    use gate::offset as at;
+    let fake = Fake::new();
+    let read = |fresh: bool, looks: &[u64]| {
+        let mut gate = GateDriver::new(&fake, BASE);
+        fake.poke(BASE + at::SAMPLE_TIME_LO, 1000);
+        let looks = RefCell::new(looks.iter().copied());
+        gate.synchronise(fresh, || looks.borrow_mut().next().expect("no further look"));
+        assert_eq!(looks.borrow().len(), 0, "it looked less often");
+        // A trigger shows what the clocks differ by.
+        fake.poke(BASE + at::TRIG_COUNT, 1);
+        fake.poke(BASE + at::TRIG_AT_LO, 1500);
+        gate.next_trigger().expect("a trigger").at
+    };
+    let dull = 20_001;
+    assert_eq!(read(true, &[7000, 7100]), 7500);
+    assert_eq!(read(true, &[0, dull, 30_000, 30_000 + dull, 90_000, 90_000]), 90_500);
+    // Four dull ones after a load: better than none.
+    let looks = [0, dull, 30_000, 60_000, 70_000, 99_000, 200_000, 300_000];
+    assert_eq!(read(true, &looks), 200_500);
+    // Now and then: one look, and a dull one changes nothing.
+    assert_eq!(read(false, &[7000, 7000 + dull - 1]), 7500);
+    assert_eq!(read(false, &[7000, 7000 + dull]), 1500);
 }

@@ -5,7 +5,7 @@ use tandem_link::{
     message::{Event, FromPeer, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps, ToPeer, Work},
 };
 use tandem_model::{
-    post::{Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams},
+    post::{Element as HeadElement, Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams, Scale},
     pre::{Channels, Element, Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize},
 };
 
@@ -52,7 +52,9 @@ fn largest_post() -> Work {
         anchor_count: u8::MAX,
         anchors: [(u16::MAX, u16::MAX); MAX_ANCHORS],
         offset: u32::MAX,
-        ..Head::UNUSED
+        element: HeadElement::I8,
+        scale: Scale::from_register(u32::MAX),
+        zero: i8::MIN,
     };
     let params = PostParams {
         head_count: u8::MAX,

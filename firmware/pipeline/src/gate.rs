@@ -82,5 +82,5 @@ pub fn cancel<P: Platform>(context: &Context<'_, P>, tag: u32, gate_epoch: u32) 
 pub fn configure<P: Platform>(context: &Context<'_, P>, delay: Nanos, pulse: Nanos) {
     context.gate_settings.set(Some((delay, pulse)));
     context.gate.borrow().configure(delay, pulse);
-    defmt::info!("gate: delay {=u64} ns, pulse {=u64} ns", delay, pulse);
+    defmt::info!("gate: delay {=u64}, pulse {=u64} ns", delay, pulse);
 }

@@ -60,6 +60,7 @@ async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static,
 fn main() -> ! {
     platform::low_vectors();
     mpu::protect();
+    crash::see_late_aborts();
     let platform: &'static R5Platform = PLATFORM.init(R5Platform::new());
     let pipeline: &'static Pipeline<'static, R5Platform> =
         PIPELINE.init(Pipeline::new(platform, config()));

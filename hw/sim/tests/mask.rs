@@ -116,7 +116,7 @@ fn each_refusal_has_its_status_and_no_output() {
     assert_eq!(run(&mut sim, &good(), &[&all[..], &[0]].concat(), 4), (3, None));
     let many = MaskJob { objects: 5, ..good() };
     assert_eq!(run(&mut sim, &many, &all, 5), (1, None));
-    // 26 groups of columns, more rows than the room has.
+    // 8 groups of columns and 400 rows: more cells than the room has.
     let params = MaskParams { grid_w: 30, grid_h: 400, stride: 1, ..good().params };
     let large = MaskJob { params, objects: 1, ..good() };
     let mut packet = packet(&large);

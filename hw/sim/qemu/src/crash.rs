@@ -7,23 +7,39 @@ use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::time::Duration;
 use tandem_link::crash::{Reason, Record, records};
+use tandem_link::log::last;
 
 /// What the firmware is asked to do (`firmware/rpu/src/provoke.rs`), and how that must end.
 struct Case {
     ask: u32,
     name: &'static str,
     reason: Reason,
+    /// The instruction at the address that the record gives.
+    instruction: Option<u32>,
     /// The address that a data access failed at.
     data: Option<fn(&Guest) -> std::ops::Range<u32>>,
 }
 
 const CASES: [Case; 7] = [
-    Case { ask: 1, name: "undefined instruction", reason: Reason::Undefined, data: None },
-    Case { ask: 2, name: "store to code", reason: Reason::DataAbort, data: Some(|_| 0x100..0x101) },
+    Case {
+        ask: 1,
+        name: "undefined instruction",
+        reason: Reason::Undefined,
+        instruction: Some(0xE7F0_00F0),
+        data: None,
+    },
+    Case {
+        ask: 2,
+        name: "store to code",
+        reason: Reason::DataAbort,
+        instruction: None,
+        data: Some(|_| 0x100..0x101),
+    },
     Case {
         ask: 3,
         name: "load from a payload slot",
         reason: Reason::DataAbort,
+        instruction: None,
         data: Some(|guest| {
             let pool = guest.board.regions.pool.base;
             pool..pool + 1
@@ -33,11 +49,24 @@ const CASES: [Case; 7] = [
         ask: 4,
         name: "stack overflow",
         reason: Reason::StackOverflow,
+        instruction: None,
         data: Some(|_| 0x2_A000..0x2_A800),
     },
-    Case { ask: 5, name: "jump into data", reason: Reason::PrefetchAbort, data: None },
-    Case { ask: 6, name: "supervisor call", reason: Reason::SupervisorCall, data: None },
-    Case { ask: 7, name: "panic", reason: Reason::Panic, data: None },
+    Case {
+        ask: 5,
+        name: "jump into data",
+        reason: Reason::PrefetchAbort,
+        instruction: None,
+        data: None,
+    },
+    Case {
+        ask: 6,
+        name: "supervisor call",
+        reason: Reason::SupervisorCall,
+        instruction: Some(0xEF00_0000),
+        data: None,
+    },
+    Case { ask: 7, name: "panic", reason: Reason::Panic, instruction: None, data: None },
 ];
 
 /// Where code lies: the vectors end, the bank ends.
@@ -58,6 +87,17 @@ pub fn all(
             let (mut found, _) = records(&page);
             found.pop().map(Ok)
         })?;
+        // It logs once more, on the stack that is measured.
+        let log = Words::new(&guest.ddr, guest.board.regions.log);
+        wait(&mut guest, patience, "the crash's line in the log", || {
+            let bytes: Vec<u8> = last(&log, 4096).collect();
+            let lines = decode_log(&bytes, image);
+            let told = |line: &String| line.contains("crash ") || line.contains("panic at ");
+            match lines {
+                Ok(lines) => lines.iter().any(told).then_some(Ok(())),
+                Err(error) => Some(Err(error)),
+            }
+        })?;
         check(case, &guest, &record, image)
     };
     CASES.iter().map(|case| one(case).with_context(|| format!("crash: {}", case.name))).collect()
@@ -77,6 +117,10 @@ fn check(case: &Case, guest: &Guest, record: &Record, image: &Path) -> Result<St
         ensure!((0x2_A000..0x3_0000).contains(&sp), "the main stack was at {sp:#x}");
         ensure!(crash.registers.cpsr & 0x1F == 0x1F, "it was not in system mode");
     }
+    if let Some(wanted) = case.instruction {
+        let found = guest.word(pc)?;
+        ensure!(found == wanted, "at {pc:#x} is {found:#010x}, not {wanted:#010x}");
+    }
     if let Some(range) = case.data {
         let (at, range) = (crash.faults.data_address, range(guest));
         ensure!(range.contains(&at), "the access was at {at:#x}, not in {range:x?}");
@@ -88,9 +132,10 @@ fn check(case: &Case, guest: &Guest, record: &Record, image: &Path) -> Result<St
         ensure!(last.contains("panic at "), "the log ends with {last:?}");
     }
     Ok(format!(
-        "crash: {:<26} {:?}, pc {pc:#x}, {} lines of log",
+        "crash: {:<26} {:?}, pc {pc:#x}, {} lines of log, {} bytes of stack",
         case.name,
         crash.reason,
-        log.len()
+        log.len(),
+        guest.crash_high_water()?
     ))
 }

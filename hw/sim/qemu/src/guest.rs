@@ -3,6 +3,7 @@
 use crate::Arguments;
 use anyhow::{Context, Result, bail};
 use std::fs::{File, OpenOptions};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ use tempfile::TempDir;
 const GUEST_MEMORY: u64 = 2 << 30;
 /// Where the A53's few instructions lie.
 const STUB: u64 = 0x1000_0000;
+/// The R5F's stacks, from `firmware/rpu/build.rs`.
+const MAIN_STACK: Range<u64> = 0x2_A800..0x3_0000;
+const CRASH_STACK: Range<u64> = 0x2_9A00..0x2_A000;
 /// PSCI CPU_ON(mpidr 4 = R5F core 0, entry 0) by SMC, then sleep: what remoteproc's firmware call
 /// comes to. AArch64 machine words.
 const STUB_CODE: [u32; 8] = [
@@ -83,17 +87,31 @@ impl Guest {
         Ok(())
     }
 
-    /// Most bytes that the R5F's main stack held so far. It grows down from the top of BTCM; guest
-    /// memory began as zeros, so the first KiB of zeros below it was never reached.
-    pub fn stack_high_water(&self) -> Result<u64> {
-        const TOP: u64 = 0x3_0000;
-        const BANK: usize = 0x1_0000;
-        const CLEAR: usize = 1024;
-        let mut bank = vec![0; BANK];
-        self.memory.read_exact_at(&mut bank, TOP - BANK as u64)?;
-        let untouched = bank.windows(CLEAR).rposition(|window| window.iter().all(|b| *b == 0));
-        let lowest = untouched.context("BTCM has no free KiB: the stack met the data")? + CLEAR;
-        Ok((BANK - lowest) as u64)
+    /// Most bytes that the R5F's main stack held so far.
+    pub fn stack_high_water(&self) -> Result<usize> {
+        self.high_water(MAIN_STACK, 1024).context("the main stack has less than a KiB left")
+    }
+
+    /// Most bytes that a crash has needed.
+    pub fn crash_high_water(&self) -> Result<usize> {
+        self.high_water(CRASH_STACK, 64).context("the crash stack has less than 64 bytes left")
+    }
+
+    /// Bytes of a stack down to the first `clear` zeros: guest memory began as zeros, so those were
+    /// never reached.
+    fn high_water(&self, stack: Range<u64>, clear: usize) -> Result<usize> {
+        let mut bytes = vec![0; (stack.end - stack.start) as usize];
+        self.memory.read_exact_at(&mut bytes, stack.start)?;
+        let untouched = bytes.windows(clear).rposition(|window| window.iter().all(|b| *b == 0));
+        let lowest = untouched.context("it is full")? + clear;
+        Ok(bytes.len() - lowest)
+    }
+
+    /// The word at an address of the R5F's.
+    pub fn word(&self, at: u32) -> Result<u32> {
+        let mut bytes = [0; 4];
+        self.memory.read_exact_at(&mut bytes, at.into())?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
     /// What QEMU and the plugin printed.

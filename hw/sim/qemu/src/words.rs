@@ -1,6 +1,7 @@
 //! Words that the R5F and this program share, and the firmware's log in them.
 
 use anyhow::{Context, Result};
+use defmt_decoder::DecodeError;
 use std::path::Path;
 use std::sync::atomic::{Ordering, fence};
 use tandem_boards::Range;
@@ -51,8 +52,11 @@ pub fn decode_log(bytes: &[u8], image: &Path) -> Result<Vec<String>> {
     let mut decoder = table.new_stream_decoder();
     decoder.received(bytes);
     let mut lines = Vec::new();
-    while let Ok(frame) = decoder.decode() {
-        lines.push(frame.display(false).to_string());
+    loop {
+        match decoder.decode() {
+            Ok(frame) => lines.push(frame.display(false).to_string()),
+            Err(DecodeError::Malformed) => {}
+            Err(DecodeError::UnexpectedEof) => return Ok(lines),
+        }
     }
-    Ok(lines)
 }

@@ -25,7 +25,8 @@ pub struct Trigger {
     pub tag: GateTag,
     /// When it passed.
     pub at: Nanos,
-    /// When the reject pulse starts unless cancelled.
+    /// When the reject pulse starts unless cancelled; [`Nanos::MAX`] if it is due at a position of
+    /// the belt, so that nobody knows when.
     pub due: Nanos,
 }
 

@@ -49,8 +49,10 @@ impl Service {
         let mut frame = self.ingest(&Arc::new(request), None).await?;
         if let Some(trigger) = trigger {
             frame.tag = Some(trigger.tag);
-            // Due at a position of the belt: nobody knows when, and a late verdict says so itself.
-            frame.deadline = (trigger.due != Nanos::MAX).then_some(trigger.due);
+            // Due at a position of the belt: nobody knows when, so the request's own deadline stays.
+            if trigger.due != Nanos::MAX {
+                frame.deadline = Some(trigger.due);
+            }
         }
         let deadline = frame.deadline;
         let ticket = self.agent.submit(frame)?;
