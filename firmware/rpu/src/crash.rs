@@ -26,10 +26,12 @@ static CRASHED: AtomicBool = AtomicBool::new(false);
 
 // Each handler stands for one of aarch32-rt's, which the linker script prefers these to. They need
 // no stack of their own mode: registers go to the frame, then the supervisor's stack is taken. The
-// interrupted code ran in system mode, whose stack pointer and link register are the user's.
+// interrupted code ran in system mode, whose stack pointer and link register are the user's. `back` is
+// how far the link register is behind the instruction, `thumb` how much less if that was Thumb code
+// (Armv7-AR manual, B1.8.3).
 global_asm!(
     r#"
-    .macro fatal name, reason, back
+    .macro fatal name, reason, back, thumb
     .section .text.\name, "ax"
     .arm
     .global \name
@@ -41,9 +43,11 @@ global_asm!(
     add     r0, sp, #52
     stmia   r0, {{sp, lr}}^
     nop
-    str     lr, [sp, #60]
     mrs     r1, spsr
     str     r1, [sp, #64]
+    tst     r1, #0x20
+    addne   lr, lr, #\thumb
+    str     lr, [sp, #60]
     mov     r0, #\reason
     ldr     sp, =_svc_stack_high_end
     b       tandem_crash
@@ -51,12 +55,12 @@ global_asm!(
     .ltorg
     .endm
 
-    fatal _asm_undefined_handler, 2, 4
-    fatal _asm_svc_handler, 3, 4
-    fatal _asm_prefetch_abort_handler, 4, 4
-    fatal _asm_data_abort_handler, 5, 8
-    fatal _asm_irq_handler, 7, 4
-    fatal _asm_fiq_handler, 7, 4
+    fatal _asm_undefined_handler, 2, 4, 2
+    fatal _asm_svc_handler, 3, 4, 2
+    fatal _asm_prefetch_abort_handler, 4, 4, 0
+    fatal _asm_data_abort_handler, 5, 8, 0
+    fatal _asm_irq_handler, 7, 4, 0
+    fatal _asm_fiq_handler, 7, 4, 0
     "#
 );
 

@@ -142,11 +142,13 @@ pub fn build_rpu(runner: &Runner, package: &str) -> Result<PathBuf> {
     let folder = runner.root.join("target/rpu");
     cargo.args(["build", "--quiet", "--profile", "firmware", "-p", package]);
     cargo.args(["--target", R5F, "--target-dir"]).arg(&folder);
+    // Thumb code is a third smaller than Arm code, and ATCM is small.
+    let mut flags = "-Ctarget-feature=+thumb-mode".to_owned();
     if matches!(toolchain(R5F), Toolchain::Debian) {
         cargo.arg("-Zbuild-std=core,alloc");
-        let linker = "CARGO_TARGET_ARMV7R_NONE_EABIHF_RUSTFLAGS";
-        cargo.env(linker, "-Clinker=arm-none-eabi-ld -Clinker-flavor=ld");
+        flags += " -Clinker=arm-none-eabi-ld -Clinker-flavor=ld";
     }
+    cargo.env("CARGO_TARGET_ARMV7R_NONE_EABIHF_RUSTFLAGS", flags);
     run(&mut cargo)?;
     Ok(folder.join(R5F).join("firmware").join(package))
 }

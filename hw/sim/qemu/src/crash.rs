@@ -14,8 +14,8 @@ struct Case {
     ask: u32,
     name: &'static str,
     reason: Reason,
-    /// The instruction at the address that the record gives.
-    instruction: Option<u32>,
+    /// The Thumb instruction at the address that the record gives.
+    instruction: Option<u16>,
     /// The address that a data access failed at.
     data: Option<fn(&Guest) -> std::ops::Range<u32>>,
 }
@@ -25,7 +25,7 @@ const CASES: [Case; 7] = [
         ask: 1,
         name: "undefined instruction",
         reason: Reason::Undefined,
-        instruction: Some(0xE7F0_00F0),
+        instruction: Some(0xDE00),
         data: None,
     },
     Case {
@@ -63,7 +63,7 @@ const CASES: [Case; 7] = [
         ask: 6,
         name: "supervisor call",
         reason: Reason::SupervisorCall,
-        instruction: Some(0xEF00_0000),
+        instruction: Some(0xDF00),
         data: None,
     },
     Case { ask: 7, name: "panic", reason: Reason::Panic, instruction: None, data: None },
@@ -118,8 +118,8 @@ fn check(case: &Case, guest: &Guest, record: &Record, image: &Path) -> Result<St
         ensure!(crash.registers.cpsr & 0x1F == 0x1F, "it was not in system mode");
     }
     if let Some(wanted) = case.instruction {
-        let found = guest.word(pc)?;
-        ensure!(found == wanted, "at {pc:#x} is {found:#010x}, not {wanted:#010x}");
+        let found = guest.halfword(pc)?;
+        ensure!(found == wanted, "at {pc:#x} is {found:#06x}, not {wanted:#06x}");
     }
     if let Some(range) = case.data {
         let (at, range) = (crash.faults.data_address, range(guest));

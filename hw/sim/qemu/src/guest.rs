@@ -107,11 +107,11 @@ impl Guest {
         Ok(bytes.len() - lowest)
     }
 
-    /// The word at an address of the R5F's.
-    pub fn word(&self, at: u32) -> Result<u32> {
-        let mut bytes = [0; 4];
+    /// The halfword at an address of the R5F's.
+    pub fn halfword(&self, at: u32) -> Result<u16> {
+        let mut bytes = [0; 2];
         self.memory.read_exact_at(&mut bytes, at.into())?;
-        Ok(u32::from_le_bytes(bytes))
+        Ok(u16::from_le_bytes(bytes))
     }
 
     /// What QEMU and the plugin printed.
