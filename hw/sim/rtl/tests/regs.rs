@@ -72,6 +72,7 @@ fn storage_is_the_maps() {
                 offset::ID,
                 offset::VERSION,
                 offset::CAPS,
+                offset::CAPACITY,
                 offset::HASH,
                 offset::DONE,
                 offset::STATUS,
