@@ -9,7 +9,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tandem_boards::Board;
-use tandem_qemu::glue;
+use tandem_link::glue;
+use tandem_qemu::plugin::Order;
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -37,7 +38,7 @@ const STUB_CODE: [u32; 8] = [
 pub struct Guest {
     child: Child,
     folder: TempDir,
-    doorbell: UnixDatagram,
+    control: UnixDatagram,
     memory: File,
     /// The part of guest memory that the board description calls DDR.
     pub ddr: Ddr,
@@ -61,14 +62,15 @@ impl Guest {
         let base = board.ddr.base;
         let ddr = Ddr::open(file.try_clone()?.into(), u64::from(base), base, board.ddr.size)?;
         let child = start(arguments, folder.path(), &memory)?;
-        let doorbell = UnixDatagram::unbound()?;
-        Ok(Self { child, folder, doorbell, memory: file, ddr, board })
+        let control = UnixDatagram::unbound()?;
+        Ok(Self { child, folder, control, memory: file, ddr, board })
     }
 
     /// Rings the R5. Before the plugin has bound its socket there is nobody to hear it, and the
     /// firmware looks at the ring on its own at its first turn.
     pub fn ring(&self) {
-        let _ = self.doorbell.send_to(&[1], self.folder.path().join("doorbell"));
+        let order = Order::Ring.encode();
+        let _ = self.control.send_to(&order, self.folder.path().join("control"));
     }
 
     /// Asks the firmware for a crash, and wakes it.
@@ -134,12 +136,12 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         path.canonicalize().with_context(|| format!("{} is not there", path.display()))
     };
     let plugin = format!(
-        "{},ddr={},board={},qtest={},doorbell={}",
+        "{},ddr={},board={},qtest={},control={}",
         absolute(&arguments.plugin)?.display(),
         memory.display(),
         absolute(&arguments.board)?.display(),
         path("qtest"),
-        path("doorbell"),
+        path("control"),
     );
     let mut command = Command::new(&arguments.qemu);
     command

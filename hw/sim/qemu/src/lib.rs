@@ -1,10 +1,9 @@
 //! The programmable logic as a QEMU plugin, and a runner that plays the agent.
 //!
-//! `qemu-system-aarch64 -plugin libtandem_qemu.so,ddr=FILE,board=TOML,qtest=SOCKET,doorbell=SOCKET`
+//! `qemu-system-aarch64 -plugin libtandem_qemu.so,ddr=FILE,board=TOML,qtest=SOCKET,control=SOCKET`
 
 mod abi;
-pub mod glue;
-mod line;
+mod lines;
 pub mod plugin;
 
 use abi::{Insn, MemInfo, PluginId, Tb};
