@@ -51,6 +51,11 @@ pub const AGENT_SEEN: u32 = 0x38;
 /// Watchdog: the R5's second line (FIQ) goes high this many microseconds after the last store.
 /// 0 stops it and lowers the line.
 pub const WATCHDOG_US: u32 = 0x3C;
-/// Asks the R5F to begin again: entry address with bit 0 set. The R5's line is high until the
-/// firmware has stored 0 here.
+/// Asks the R5F to leave what it does, since QEMU cannot reset a core that runs; its line is high
+/// while this is not 0. [`PARK`]: park, store 0 here and wait in a loop that no image overwrites.
+/// An entry address with bit 0 set: park, store 0 here and begin there.
 pub const RESTART: u32 = 0x40;
+/// The request to park and stay.
+pub const PARK: u32 = 2;
+/// Written by the R5F: 1 while it is parked, for whatever reason, a crash among them.
+pub const PARKED: u32 = 0x44;
