@@ -15,7 +15,8 @@ mod mpu;
 mod platform;
 mod provoke;
 
-/// Addresses from the board description.
+/// Addresses from the board description; not every one is used.
+#[allow(dead_code)]
 mod board {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }

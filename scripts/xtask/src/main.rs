@@ -2,6 +2,7 @@
 
 mod apt;
 mod assets;
+mod boards;
 mod cross;
 mod disassembly;
 mod exclusives;
@@ -57,6 +58,12 @@ enum Task {
     Lint,
     /// Regenerate register code and documentation from SystemRDL.
     Regs {
+        /// Only say what is stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Regenerate what comes from the board descriptions.
+    Boards {
         /// Only say what is stale.
         #[arg(long)]
         check: bool,
@@ -124,6 +131,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Seeds { from, count } => seeds(&runner, from, count),
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
+        Task::Boards { check } => boards::run(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
         Task::RtlReport { check, output } => rtl::report(&runner, check, output.is_some()),
         Task::RtlModels => rtl::board_models(&runner),
