@@ -10,8 +10,10 @@ use tandem_boards::{Board, GateUnit, Range};
 /// The stacks lie in the order und, svc, abt, hyp, irq, fiq, sys, at the bank's top. Interrupts are
 /// masked and no handler returns (`src/crash.rs`), so the four below the main stack are never used: they
 /// are its guard of 2 KiB. Crashes run on the supervisor's.
+///
+/// The last 256 bytes of ATCM are free of any image: QEMU's parking loop runs there.
 const MEMORY: &str = "MEMORY {
-    ATCM : ORIGIN = 0x00000000, LENGTH = 64K
+    ATCM : ORIGIN = 0x00000000, LENGTH = 65280
     BTCM : ORIGIN = 0x00020000, LENGTH = 64K
 }
 REGION_ALIAS(\"VECTORS\", ATCM);
@@ -34,9 +36,13 @@ SECTIONS {
 fn main() {
     let name = env::var("TANDEM_BOARD").unwrap_or_else(|_| "qemu".into());
     let path = PathBuf::from(format!("../../boards/{name}.toml"));
+    println!("cargo:rustc-check-cfg=cfg(tandem_qemu)");
     println!("cargo:rerun-if-env-changed=TANDEM_BOARD");
     println!("cargo:rerun-if-changed={}", path.display());
     let board = Board::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    if board.name == "qemu" {
+        println!("cargo:rustc-cfg=tandem_qemu");
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let constants = [
         ("LINK", board.regions.link.base, "Link block."),
@@ -45,6 +51,7 @@ fn main() {
         ("LOG_SIZE", board.regions.log.size, "Its size in bytes."),
         ("DATA_BANK", 0x0002_0000, "BTCM."),
         ("GUARD", 0x0002_A000, "First byte of the guard below the main stack."),
+        ("PARK", 0xFF00, "Where the parking loop of QEMU's build runs."),
         ("CRASH", board.regions.crash.base, "Crash records."),
         ("CRASH_SIZE", board.regions.crash.size, "Their size in bytes."),
         ("DESCRIPTORS", board.regions.descriptors.base, "DMA descriptors."),
