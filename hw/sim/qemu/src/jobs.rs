@@ -31,6 +31,13 @@ impl Agent {
         Ok(Self { link, next_job: 1 })
     }
 
+    /// Waits for the R5F's next epoch: it was restarted.
+    pub fn again(&mut self, guest: &mut Guest, patience: Duration) -> Result<()> {
+        let link = &mut self.link;
+        wait(guest, patience, "the R5F's next epoch", || link.poll_epoch().map(Ok))?;
+        Ok(())
+    }
+
     /// Two frames through `pre`, random heads through `post`.
     pub fn run(&mut self, guest: &mut Guest, patience: Duration) -> Result<Vec<String>> {
         let rgb = Frame { format: PixelFormat::Rgb8, width: 451, height: 300, stride: 451 * 3 };
