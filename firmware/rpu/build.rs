@@ -6,9 +6,13 @@ use tandem_boards::{Board, generate};
 fn main() {
     let name = env::var("TANDEM_BOARD").unwrap_or_else(|_| "qemu".into());
     let path = PathBuf::from(format!("../../boards/{name}.toml"));
+    println!("cargo:rustc-check-cfg=cfg(tandem_qemu)");
     println!("cargo:rerun-if-env-changed=TANDEM_BOARD");
     println!("cargo:rerun-if-changed={}", path.display());
     let board = Board::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    if board.name == "qemu" {
+        println!("cargo:rustc-cfg=tandem_qemu");
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let without = || panic!("{}: no [rpu]: this board has no R5F", path.display());
     let constants = generate::constants(&board).unwrap_or_else(without);

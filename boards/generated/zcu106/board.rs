@@ -35,6 +35,8 @@ pub const POLL_US: u32 = 0x000007d0;
 pub const KERNEL_TIMEOUT_US: u32 = 0x000186a0;
 /// BTCM.
 pub const DATA_BANK: u32 = 0x00020000;
+/// Where QEMU's parking loop runs.
+pub const PARK: u32 = 0x0000ff00;
 /// First byte of the guard below the main stack.
 pub const GUARD: u32 = 0x0002a000;
 /// The gate counts the belt.

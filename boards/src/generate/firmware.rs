@@ -9,6 +9,9 @@ use crate::{Board, GateUnit, Range, mpu};
 const MAIN_STACK: u32 = 22528;
 const CRASH_STACK: u32 = 1536;
 const GUARD: u32 = 2048;
+/// Bytes at the end of bank A that no image has: the parking loop of QEMU's build runs there, while
+/// Linux overwrites the image.
+const PARKING: u32 = 256;
 
 /// Linker script with the two banks: code in A; constants, data and stacks in B, since A is full
 /// with the constants that aarch32-rt's own script would put beside the code. That script includes
@@ -27,7 +30,7 @@ pub fn memory_x(board: &Board) -> Option<String> {
     Some(format!(
         "/* {banner} */
 MEMORY {{
-    ATCM : ORIGIN = {:#010x}, LENGTH = {}K
+    ATCM : ORIGIN = {:#010x}, LENGTH = {}
     BTCM : ORIGIN = {:#010x}, LENGTH = {}K
 }}
 REGION_ALIAS(\"VECTORS\", ATCM);
@@ -47,7 +50,7 @@ SECTIONS {{
 }}
 ",
         atcm.base,
-        atcm.size >> 10,
+        atcm.size - PARKING,
         btcm.base,
         btcm.size >> 10,
     ))
@@ -62,6 +65,7 @@ pub fn constants(board: &Board) -> Option<String> {
     let guard = rpu.btcm.base + rpu.btcm.size - MAIN_STACK - GUARD;
     list.extend([
         ("DATA_BANK", rpu.btcm.base, "BTCM."),
+        ("PARK", rpu.atcm.base + rpu.atcm.size - PARKING, "Where QEMU's parking loop runs."),
         ("GUARD", guard, "First byte of the guard below the main stack."),
     ]);
     list.extend(gate(board));

@@ -101,10 +101,11 @@ fn link(board: &Board, ipi: Ipi) -> String {
 
 /// Registers or memory for user space, without an interrupt.
 fn uio(name: &str, range: Range) -> String {
+    let (at, reg) = (range.base, cells(range));
+    let map = name.trim_start_matches("tandem-");
     format!(
-        "\t\t{name}@{:x} {{\n\t\t\tcompatible = \"generic-uio\";\n\t\t\treg = {};\n\t\t}};\n",
-        range.base,
-        cells(range)
+        "\t\t{name}@{at:x} {{\n\t\t\tcompatible = \"generic-uio\";\n\t\t\treg = {reg};\n\
+         \t\t\treg-names = \"{map}\";\n\t\t}};\n"
     )
 }
 

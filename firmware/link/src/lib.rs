@@ -13,6 +13,7 @@
 pub mod board;
 pub mod crash;
 pub mod error;
+pub mod glue;
 pub mod layout;
 pub mod log;
 #[cfg(feature = "std")]

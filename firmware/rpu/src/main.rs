@@ -7,13 +7,13 @@
 #![no_std]
 #![no_main]
 
-mod clock;
 mod crash;
 mod entry;
 mod log;
 mod mpu;
 mod platform;
 mod provoke;
+mod wires;
 
 /// Addresses from the board description; not every one is used.
 #[allow(dead_code)]
@@ -44,6 +44,7 @@ fn __pender(_context: *mut ()) {
 
 #[embassy_executor::task]
 async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static, R5Platform>) {
+    platform.logic().await;
     let Err(error) = platform.drive(pin!(pipeline.run())).await;
     // The reason as a word: core's formatting machinery would take a tenth of the code bank.
     let (detail, reason) = match error {
@@ -55,13 +56,16 @@ async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static,
     };
     defmt::error!("boot failed: {=str}", reason);
     crash::record_reason(Reason::Boot, detail);
+    platform.wires.stop_watchdog();
 }
 
 #[aarch32_rt::entry]
 fn main() -> ! {
     platform::low_vectors();
+    wires::prepare_park(&platform::bus());
     mpu::protect();
     crash::see_late_aborts();
+    crash::obey_the_watchdog();
     let platform: &'static R5Platform = PLATFORM.init(R5Platform::new());
     let pipeline: &'static Pipeline<'static, R5Platform> =
         PIPELINE.init(Pipeline::new(platform, config()));

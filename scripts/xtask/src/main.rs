@@ -8,6 +8,7 @@ mod disassembly;
 mod exclusives;
 mod lint;
 mod mutants;
+mod qemu;
 mod rtl;
 mod shell;
 mod test;
@@ -103,6 +104,11 @@ enum Task {
         #[arg(long)]
         build_only: bool,
     },
+    /// The whole board in QEMU: Linux with UIO on the A53s, the R5F image, the logic as a plugin.
+    Qemu {
+        #[command(subcommand)]
+        verb: qemu::Verb,
+    },
     /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
@@ -133,6 +139,7 @@ fn dispatch(cli: Cli) -> Result<()> {
             mutants::run(&runner, &kernel, count, seed, write)
         }
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
+        Task::Qemu { verb } => qemu::run_verb(&runner, &verb),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
     }
