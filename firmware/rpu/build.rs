@@ -76,7 +76,8 @@ fn main() {
         .iter()
         .map(|(name, value, doc)| format!("/// {doc}\npub const {name}: u32 = {value:#010x};\n"))
         .collect();
-    let source = source + &regions(&board);
+    let name = format!("/// Name of the board.\npub const NAME: &str = {:?};\n", board.name);
+    let source = source + &name + &regions(&board);
     fs::write(out.join("board.rs"), source).expect("OUT_DIR is writable");
     fs::write(out.join("memory.x"), MEMORY).expect("OUT_DIR is writable");
     println!("cargo:rustc-link-search={}", out.display());
@@ -84,9 +85,6 @@ fn main() {
     println!("cargo:rustc-link-arg=-Tdefmt.x");
     println!("cargo:rerun-if-changed=build.rs");
 }
-
-/// TTC0 (UG1087).
-const TTC: Range = Range { base: 0xFF11_0000, size: 0x1_0000 };
 
 /// The MPU's regions outside TCM.
 fn regions(board: &Board) -> String {
@@ -119,12 +117,9 @@ fn regions(board: &Board) -> String {
          /// Memory that others share: link, log, crash records, descriptors.\n\
          pub const SHARED: [(u32, RegionSize); 4] = [{}];\n\
          /// The blocks of the logic.\n\
-         pub const PL: (u32, RegionSize) = {};\n\
-         /// The clock.\n\
-         pub const TTC: (u32, RegionSize) = {};\n",
+         pub const PL: (u32, RegionSize) = {};\n",
         list.join(", "),
         region(pl),
-        region(TTC),
     )
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Never run on silicon; the drivers below are tested against models of their registers.
 
-use super::{remember, tested};
+use super::{Timer, remember, tested};
 use tandem_drivers::bus::Bus;
 use tandem_drivers::mmio::MmioBus;
 use tandem_drivers::ps::counter::{SystemCounter, nanos};
@@ -29,6 +29,11 @@ const PL_DONE: u32 = 1 << 3;
 pub const FIQ_ACK: u32 = at::GIC_CPU + 0x0C;
 /// See [`FIQ_ACK`].
 pub const FIQ_END: u32 = at::GIC_CPU + 0x10;
+
+/// GPIO and I2C may be tried.
+pub const HAS_PINS: bool = true;
+/// LPD_LSBUS clocks it.
+pub const TIMER: Timer = Timer { bits: 32, exponent: 0, hertz: LSBUS };
 
 /// The wires of silicon.
 pub struct Wires {
