@@ -16,7 +16,8 @@ mod platform;
 mod provoke;
 mod wires;
 
-/// Addresses from the board description.
+/// Addresses from the board description; not every one is used.
+#[allow(dead_code)]
 mod board {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }

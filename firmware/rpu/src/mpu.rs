@@ -37,7 +37,7 @@ const fn region((base, size): (u32, RegionSize), attr: MemAttr, perms: AccessPer
 const TCM: MemAttr = MemAttr::NonCacheable { shareable: false };
 const SHARED: MemAttr = MemAttr::NonCacheable { shareable: true };
 const DEVICE: MemAttr = MemAttr::Device { shareable: true };
-const CODE: Region = region((0, RegionSize::_64K), TCM, AccessPerms::PrivReadOnly);
+const CODE: Region = region(board::ATCM, TCM, AccessPerms::PrivReadOnly);
 
 /// A region of device registers of which only some eighths are open: bit n for the nth.
 const fn device(place: (u32, RegionSize), eighths: u8) -> Region {
@@ -45,18 +45,24 @@ const fn device(place: (u32, RegionSize), eighths: u8) -> Region {
     Region { size: whole.size | (!eighths as u32) << 8, ..whole }
 }
 
+/// I2C0 and I2C1, and the console's UART; the other one is Linux's.
+const SERIAL: u8 = match board::UART {
+    0xFF00_0000 => 0b1111_0011,
+    0xFF01_0000 => 0b1111_1100,
+    _ => 0b1111_0000,
+};
+
 /// What every machine has. Peripherals as in `tandem_drivers::ps::at`.
 static REGIONS: [Region; 12] = [
     Region { access: CODE.access & !EXECUTE_NEVER, ..CODE },
-    region((board::DATA_BANK, RegionSize::_64K), TCM, AccessPerms::PrivReadWrite),
+    region(board::BTCM, TCM, AccessPerms::PrivReadWrite),
     region((board::GUARD, RegionSize::_2K), TCM, AccessPerms::NoAccess),
     region(board::SHARED[0], SHARED, AccessPerms::PrivReadWrite),
     region(board::SHARED[1], SHARED, AccessPerms::PrivReadWrite),
     region(board::SHARED[2], SHARED, AccessPerms::PrivReadWrite),
     region(board::SHARED[3], SHARED, AccessPerms::PrivReadWrite),
     region(board::PL, DEVICE, AccessPerms::PrivReadWrite),
-    // UART1, I2C0 and I2C1; UART0 is Linux's.
-    device((0xFF00_0000, RegionSize::_256K), 0b1111_1100),
+    device((0xFF00_0000, RegionSize::_256K), SERIAL),
     // GPIO.
     device((0xFF08_0000, RegionSize::_512K), 0b0000_0100),
     // TTC0 and the watchdog.
@@ -72,8 +78,8 @@ static WIRES: [Region; 4] = [
     region((0xF900_0000, RegionSize::_8K), DEVICE, AccessPerms::PrivReadWrite),
     // System counter.
     region((0xFF26_0000, RegionSize::_64K), DEVICE, AccessPerms::PrivReadWrite),
-    // IPI channel RPU0.
-    region((0xFF31_0000, RegionSize::_64K), DEVICE, AccessPerms::PrivReadWrite),
+    // This core's IPI channel.
+    region((board::IPI, RegionSize::_64K), DEVICE, AccessPerms::PrivReadWrite),
     // CSU: whether the logic is loaded.
     region((0xFFCA_0000, RegionSize::_64K), DEVICE, AccessPerms::PrivReadOnly),
 ];

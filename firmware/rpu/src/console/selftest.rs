@@ -61,7 +61,7 @@ impl Running {
             Test::Tcm => Self::March {
                 test,
                 next: board::DATA_BANK,
-                end: board::DATA_BANK + 0x1_0000,
+                end: board::DATA_BANK + board::DATA_BANK_SIZE,
                 words: 0,
             },
             Test::Ocm => Self::March { test, next: OCM.0, end: OCM.0 + OCM.1, words: 0 },

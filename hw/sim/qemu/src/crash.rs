@@ -2,13 +2,13 @@
 
 use crate::guest::Guest;
 use crate::jobs::{Agent, wait};
-use crate::words::{Words, decode_log};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tandem_link::crash::{Reason, Record, records};
 use tandem_link::glue;
 use tandem_link::log::last;
+use tandem_qemu::words::{Words, decode_log};
 
 /// What the firmware is asked to do (`firmware/rpu/src/provoke.rs`), and how that must end.
 struct Case {

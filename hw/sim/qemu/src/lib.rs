@@ -5,6 +5,7 @@
 mod abi;
 mod lines;
 pub mod plugin;
+pub mod words;
 
 use abi::{Insn, MemInfo, PluginId, Tb};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
