@@ -56,7 +56,9 @@ impl Device for GpioModel {
             0x204..0x384 if (at - 0x204).is_multiple_of(0x40) => {
                 self.direction[(at as usize - 0x204) / 0x40]
             }
-            0x208..0x388 if (at - 0x208).is_multiple_of(0x40) => self.output[(at as usize - 0x208) / 0x40],
+            0x208..0x388 if (at - 0x208).is_multiple_of(0x40) => {
+                self.output[(at as usize - 0x208) / 0x40]
+            }
             _ => {
                 self.misuse.push(format!("GPIO {at:#x} read"));
                 0
