@@ -146,6 +146,20 @@ static void uio(const char *device, const struct tandem_pool_info *info, int poo
 	close(file);
 }
 
+/* The number in a file of the pool's folder in sysfs; 0 where there is none. */
+static uint64_t sysfs(const char *name)
+{
+	char path[64], text[32] = "";
+	int file;
+
+	snprintf(path, sizeof(path), "/sys/class/misc/tandem-pool/%s", name);
+	file = open(path, O_RDONLY);
+	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(file);
+	return strtoull(text, NULL, 0);
+}
+
 int main(int count, char **arguments)
 {
 	struct tandem_pool_info info;
@@ -161,6 +175,8 @@ int main(int count, char **arguments)
 	printf("# %#llx bytes at %#llx, flags %#x\n", (unsigned long long)info.size,
 	       (unsigned long long)info.bus_address, info.flags);
 	ok(info.size >= 4 * PAGE && info.size % PAGE == 0, "it is whole pages");
+	ok(sysfs("addr") == info.bus_address && sysfs("size") == info.size, "sysfs says the same");
+	ok(sysfs("coherent") == (info.flags & TANDEM_POOL_COHERENT), "and whether it is coherent");
 	mappings(pool, &info);
 	exports(pool, &info);
 	if (count > 1)
