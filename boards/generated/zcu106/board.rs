@@ -1,4 +1,6 @@
 // Made from boards/zcu106.toml by `cargo xtask boards`: do not edit.
+/// Name of the board.
+pub const NAME: &str = "zcu106";
 /// Link block.
 pub const LINK: u32 = 0x60000000;
 /// Its size in bytes.
@@ -35,6 +37,8 @@ pub const POLL_US: u32 = 0x000007d0;
 pub const KERNEL_TIMEOUT_US: u32 = 0x000186a0;
 /// BTCM.
 pub const DATA_BANK: u32 = 0x00020000;
+/// Its size in bytes.
+pub const DATA_BANK_SIZE: u32 = 0x00010000;
 /// Where QEMU's parking loop runs.
 pub const PARK: u32 = 0x0000ff00;
 /// First byte of the guard below the main stack.
@@ -80,5 +84,7 @@ use aarch32_cpu::pmsav7::RegionSize;
 pub const SHARED: [(u32, RegionSize); 4] = [(0x60000000, RegionSize::_128K), (0x60020000, RegionSize::_64K), (0x60030000, RegionSize::_4K), (0x60100000, RegionSize::_1M)];
 /// The blocks of the logic.
 pub const PL: (u32, RegionSize) = (0x80000000, RegionSize::_512K);
-/// The clock.
-pub const TTC: (u32, RegionSize) = (0xff110000, RegionSize::_64K);
+/// Bank A: code.
+pub const ATCM: (u32, RegionSize) = (0x00000000, RegionSize::_64K);
+/// Bank B: data.
+pub const BTCM: (u32, RegionSize) = (0x00020000, RegionSize::_64K);

@@ -37,6 +37,12 @@ impl Worker {
         }
     }
 
+    /// Kills it as a fault of the device would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
@@ -50,7 +56,6 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }

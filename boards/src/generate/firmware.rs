@@ -1,7 +1,7 @@
 //! What the R5F image is built from: the linker's memory map and the addresses.
 
 use super::banner;
-use crate::soc::{Interrupts, Ipi, gic_id};
+use crate::soc::{Interrupts, Ipi, Rpu, gic_id};
 use crate::{Board, GateUnit, Range, mpu};
 
 /// Bytes of the stacks at the top of bank B. The main stack is the highest; the four below it belong
@@ -65,6 +65,7 @@ pub fn constants(board: &Board) -> Option<String> {
     let guard = rpu.btcm.base + rpu.btcm.size - MAIN_STACK - GUARD;
     list.extend([
         ("DATA_BANK", rpu.btcm.base, "BTCM."),
+        ("DATA_BANK_SIZE", rpu.btcm.size, "Its size in bytes."),
         ("PARK", rpu.atcm.base + rpu.atcm.size - PARKING, "Where QEMU's parking loop runs."),
         ("GUARD", guard, "First byte of the guard below the main stack."),
     ]);
@@ -75,7 +76,9 @@ pub fn constants(board: &Board) -> Option<String> {
     let lines = list
         .iter()
         .map(|(name, value, doc)| format!("/// {doc}\npub const {name}: u32 = {value:#010x};\n"));
-    Some(format!("// {}\n{}{}", banner(board), lines.collect::<String>(), regions(board)))
+    let name = format!("/// Name of the board.\npub const NAME: &str = {:?};\n", board.name);
+    let lines = lines.collect::<String>();
+    Some(format!("// {}\n{name}{lines}{}", banner(board), regions(board, rpu)))
 }
 
 type Constant = (&'static str, u32, &'static str);
@@ -138,11 +141,8 @@ fn doorbells(board: &Board, ipi: Ipi, interrupts: Interrupts) -> Vec<Constant> {
     list
 }
 
-/// TTC0 (UG1087).
-const TTC: Range = Range { base: 0xFF11_0000, size: 0x1_0000 };
-
-/// The MPU's regions outside TCM.
-fn regions(board: &Board) -> String {
+/// The MPU's regions but for the chip's own peripherals.
+fn regions(board: &Board, rpu: &Rpu) -> String {
     let shared = mpu::shared(board).map(region).join(", ");
     format!(
         "use aarch32_cpu::pmsav7::RegionSize;\n\
@@ -150,10 +150,13 @@ fn regions(board: &Board) -> String {
          pub const SHARED: [(u32, RegionSize); 4] = [{shared}];\n\
          /// The blocks of the logic.\n\
          pub const PL: (u32, RegionSize) = {};\n\
-         /// The clock.\n\
-         pub const TTC: (u32, RegionSize) = {};\n",
+         /// Bank A: code.\n\
+         pub const ATCM: (u32, RegionSize) = {};\n\
+         /// Bank B: data.\n\
+         pub const BTCM: (u32, RegionSize) = {};\n",
         region(mpu::logic(board)),
-        region(TTC),
+        region(rpu.atcm.local()),
+        region(rpu.btcm.local()),
     )
 }
 

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "std")]
 pub mod board;
+pub mod console;
 pub mod crash;
 pub mod error;
 pub mod glue;

@@ -69,8 +69,8 @@ global_asm!(
 _asm_fiq_handler:
     ldr     r8, =TANDEM_WATCHDOG_TEST
     ldr     r9, [r8]
-    cmp     r9, #1
-    beq     1f
+    cmp     r9, #0
+    bne     1f
     sub     lr, lr, #4
     ldr     r8, =TANDEM_CRASH_FRAME
     stmia   r8, {{r0-r7}}

@@ -7,6 +7,7 @@
 #![no_std]
 #![no_main]
 
+mod console;
 mod crash;
 mod entry;
 mod log;
@@ -63,10 +64,11 @@ async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static,
 fn main() -> ! {
     platform::low_vectors();
     wires::prepare_park(&platform::bus());
+    let facts = console::Facts::read(&platform::bus());
     mpu::protect();
     crash::see_late_aborts();
     crash::obey_the_watchdog();
-    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new());
+    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new(facts));
     let pipeline: &'static Pipeline<'static, R5Platform> =
         PIPELINE.init(Pipeline::new(platform, config()));
     let executor: &'static Executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));

@@ -1,6 +1,7 @@
 //! `Platform` on the R5F.
 
 use crate::board;
+use crate::console::{self, Console, Facts};
 use crate::crash;
 use crate::wires::Wires;
 use core::cell::{Cell, RefCell};
@@ -81,21 +82,37 @@ pub struct R5Platform {
     memory: SharedWords,
     /// Time, interrupts, doorbells, watchdog.
     pub wires: Wires,
+    console: RefCell<Console>,
+    healthy: Cell<u32>,
+    wakes: Cell<u32>,
     wake: Cell<Option<Nanos>>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl R5Platform {
-    /// Starts clock and interrupts.
-    pub fn new() -> Self {
+    /// Starts clock, interrupts and console.
+    pub fn new(facts: Facts) -> Self {
         let bus = bus();
         Self {
             wires: Wires::start(bus),
             bus,
             memory: SharedWords::link(),
+            console: RefCell::new(Console::start(bus, facts)),
+            healthy: Cell::new(0),
+            wakes: Cell::new(0),
             wake: Cell::new(None),
             waker: RefCell::new(None),
         }
+    }
+
+    /// Times that the pipeline said it was well.
+    pub fn healthy_count(&self) -> u32 {
+        self.healthy.get()
+    }
+
+    /// Times that the core woke.
+    pub fn wakes(&self) -> u32 {
+        self.wakes.get()
     }
 
     /// Polls `future` at every turn of the main loop, since a doorbell, a line or the clock may
@@ -134,10 +151,13 @@ impl R5Platform {
         if wires.leave() {
             crash::halt();
         }
+        self.console.borrow_mut().turn(self);
+        self.wake_at(wires.now().saturating_add(console::PERIOD));
         let due = |wake: Option<Nanos>| wake.is_some_and(|at| at <= wires.now());
         if !due(self.wake.get()) && wires.lines() == 0 && !wires.rung() {
             wires.sleep(self.wake.get());
         }
+        self.wakes.set(self.wakes.get().wrapping_add(1));
         wires.heard();
         if due(self.wake.get()) {
             self.wake.set(None);
@@ -171,6 +191,7 @@ impl Platform for R5Platform {
         self.wires.ring_agent();
     }
     fn healthy(&self) {
+        self.healthy.set(self.healthy.get().wrapping_add(1));
         self.wires.feed();
     }
 }

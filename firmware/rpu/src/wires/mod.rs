@@ -4,17 +4,27 @@
 #[cfg(tandem_qemu)]
 mod qemu;
 #[cfg(tandem_qemu)]
-pub use qemu::{FIQ_ACK, FIQ_END, Wires, park, prepare_park};
+pub use qemu::{FIQ_ACK, FIQ_END, HAS_PINS, TIMER, Wires, park, prepare_park};
 
 #[cfg(not(tandem_qemu))]
 mod silicon;
 #[cfg(not(tandem_qemu))]
-pub use silicon::{FIQ_ACK, FIQ_END, Wires, park, prepare_park};
+pub use silicon::{FIQ_ACK, FIQ_END, HAS_PINS, TIMER, Wires, park, prepare_park};
 
 pub mod tested;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use tandem_link::message::Nanos;
+
+/// A counter of TTC0, for the self-test.
+pub struct Timer {
+    /// Of its count.
+    pub bits: u32,
+    /// Its clock is divided by 2 to this.
+    pub exponent: u32,
+    /// Its clock, Hz.
+    pub hertz: u32,
+}
 
 /// What the clock said last, low word and high word: a crash looks at no device.
 static LAST: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];

@@ -3,7 +3,7 @@
 
 use core::arch::global_asm;
 
-use super::{remember, tested};
+use super::{Timer, remember, tested};
 use crate::board;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::mmio::MmioBus;
@@ -19,6 +19,11 @@ const WATCHDOG_US: u32 = 3_000_000;
 pub const FIQ_ACK: u32 = PAGE + 0xFFC;
 /// See [`FIQ_ACK`].
 pub const FIQ_END: u32 = PAGE + glue::WATCHDOG_US;
+
+/// This machine has neither GPIO nor I2C.
+pub const HAS_PINS: bool = false;
+/// QEMU's TTC is the one of the Zynq-7000. Divided so, it wraps every half second.
+pub const TIMER: Timer = Timer { bits: 16, exponent: 10, hertz: 133_000_000 };
 
 /// The wires of QEMU.
 pub struct Wires {

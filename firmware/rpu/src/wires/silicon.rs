@@ -2,16 +2,18 @@
 //!
 //! Never run on silicon; the drivers below are tested against models of their registers.
 
-use super::{remember, tested};
+use super::{Timer, remember, tested};
+use crate::board;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::mmio::MmioBus;
 use tandem_drivers::ps::counter::{SystemCounter, nanos};
 use tandem_drivers::ps::gic::{Gic, Line, Trigger};
-use tandem_drivers::ps::ipi::{Ipi, agent};
+use tandem_drivers::ps::ipi::Ipi;
 use tandem_drivers::ps::swdt::Swdt;
 use tandem_drivers::ps::ttc::Ttc;
 use tandem_drivers::ps::{at, interrupt};
 use tandem_link::message::Nanos;
+use tandem_pipeline::platform::irq;
 
 /// LPD_LSBUS, which clocks TTC and watchdog, Hz. The loaders of the boards here set it so.
 const LSBUS: u32 = 100_000_000;
@@ -19,8 +21,18 @@ const LSBUS: u32 = 100_000_000;
 const COUNTER: u32 = 100_000_000;
 /// Longest silence of the pipeline: 50 beats.
 const WATCHDOG_US: u32 = 100_000;
-/// The logic's lines are the first of the group.
-const LINES: u32 = 7;
+/// The logic's lines, in the order of `tandem_regs::irq`.
+const LINES: [u32; 7] = [
+    board::IRQ_PRE_MM2S,
+    board::IRQ_PRE_S2MM,
+    board::IRQ_POST_MM2S,
+    board::IRQ_POST_S2MM,
+    board::IRQ_PRE,
+    board::IRQ_POST,
+    board::IRQ_GATE,
+];
+/// Bits that this file's order stands for.
+const _: () = assert!(irq::PRE_MM2S == 1 && irq::PRE_KERNEL == 1 << 4 && irq::GATE == 1 << 6);
 /// PCAP_STATUS of the CSU, and its PL_DONE (embeddedsw `xilfpga`, `xilfpga_pcap.h`).
 const PCAP_STATUS: u32 = at::CSU + 0x3010;
 const PL_DONE: u32 = 1 << 3;
@@ -29,6 +41,11 @@ const PL_DONE: u32 = 1 << 3;
 pub const FIQ_ACK: u32 = at::GIC_CPU + 0x0C;
 /// See [`FIQ_ACK`].
 pub const FIQ_END: u32 = at::GIC_CPU + 0x10;
+
+/// GPIO and I2C may be tried.
+pub const HAS_PINS: bool = true;
+/// LPD_LSBUS clocks it.
+pub const TIMER: Timer = Timer { bits: 32, exponent: 0, hertz: LSBUS };
 
 /// The wires of silicon.
 pub struct Wires {
@@ -54,12 +71,11 @@ impl Wires {
         };
         let alarm = Ttc::new(bus, at::TTC0, 0, 32);
         alarm.start(0);
-        let ipi = Ipi::new(bus, at::IPI_RPU0);
-        ipi.start(agent::PL0);
+        let ipi = Ipi::new(bus, board::IPI);
+        ipi.start(board::IPI_LINUX);
         let gic = Gic::new(bus, at::GIC_DISTRIBUTOR, at::GIC_CPU);
         gic.start();
-        let levels = (0..LINES).map(|line| interrupt::PL + line);
-        for id in levels.chain([interrupt::IPI_RPU0, interrupt::TTC0]) {
+        for id in LINES.into_iter().chain([board::IPI_IRQ, interrupt::TTC0]) {
             known(gic.enable(id, Line::Irq, Trigger::Level));
         }
         // A pulse of some clocks (IRQ_LEN).
@@ -77,22 +93,23 @@ impl Wires {
 
     /// Levels of the logic's lines.
     pub fn lines(&self) -> u32 {
-        self.gic.levels(interrupt::PL, LINES)
+        let high = LINES.iter().enumerate().filter(|(_, id)| self.gic.pending(**id));
+        high.fold(0, |levels, (bit, _)| levels | 1 << bit)
     }
 
     /// Doorbell to the agent.
     pub fn ring_agent(&self) {
-        self.ipi.ring(agent::PL0);
+        self.ipi.ring(board::IPI_LINUX);
     }
 
     /// The agent has rung since [`Wires::heard`].
     pub fn rung(&self) -> bool {
-        self.ipi.rung() & agent::PL0 != 0
+        self.ipi.rung() & board::IPI_LINUX != 0
     }
 
     /// Acknowledges the agent's doorbell.
     pub fn heard(&self) {
-        self.ipi.acknowledge(agent::PL0);
+        self.ipi.acknowledge(board::IPI_LINUX);
         self.alarm.disarm();
     }
 

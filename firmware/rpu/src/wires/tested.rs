@@ -15,14 +15,19 @@ pub fn begin() {
     TANDEM_WATCHDOG_TEST.store(BUSY, Ordering::Release);
 }
 
-/// A test is under way, and its interrupt has not come.
+/// A test is under way.
 pub fn busy() -> bool {
-    TANDEM_WATCHDOG_TEST.load(Ordering::Acquire) == BUSY
+    TANDEM_WATCHDOG_TEST.load(Ordering::Acquire) != QUIET
+}
+
+/// Its interrupt has come.
+pub fn seen() -> bool {
+    TANDEM_WATCHDOG_TEST.load(Ordering::Acquire) == SEEN
 }
 
 /// Ends the test: whether the interrupt came.
 pub fn end() -> bool {
-    let seen = TANDEM_WATCHDOG_TEST.load(Ordering::Acquire) == SEEN;
+    let seen = seen();
     TANDEM_WATCHDOG_TEST.store(QUIET, Ordering::Release);
     seen
 }
