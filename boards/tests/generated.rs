@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use tandem_boards::{Board, generate};
 
 const RENEW: &str = "run `cargo xtask boards` and commit what it writes";
@@ -56,4 +57,25 @@ fn the_package_is_what_the_loader_of_a_kria_board_looks_for() {
     }
     let error = generate::package(&Board::virtual_default(), "x").expect_err("no silicon");
     assert!(error.to_string().contains("a bitstream needs a board of silicon"), "{error}");
+}
+
+#[test]
+fn verilator_reads_the_parameters() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let top = folder.path().join("top.sv");
+    // A clock that is one number in the TOML and another in the package fails the elaboration.
+    let text = "module top;\n  import tandem_board_pkg::*;\n  \
+                if (GATE_STEP * 64'(GATE_CLOCK_MHZ) != 64'd1000 << 32) $error(\"step\");\n  \
+                if (PRE_BASE != 32'h8002_0000 || PRE_MM2S_BITS != 128) $error(\"pre\");\nendmodule\n";
+    fs::write(&top, text).expect("a scratch folder");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = package.join("generated/kv260/tandem_board_pkg.sv");
+    let mut verilator = Command::new("verilator");
+    verilator.args(["--lint-only", "--top-module", "top"]).arg(package).arg(top);
+    let Ok(output) = verilator.output() else {
+        println!("skipped: no verilator on PATH");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
