@@ -162,6 +162,7 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
+        qemu::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())
