@@ -4,9 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
-use tandem_qemu_board::{Files, Machine, Options, Worker, http};
+use tandem_qemu_board::{Files, Machine, Options, Worker, expected, http};
 
 /// A photograph must be answered however busy the host is.
 const DEADLINE_MS: u32 = 120_000;
@@ -23,7 +22,7 @@ pub fn run(quick: bool) -> Result<()> {
         photographs.truncate(QUICK);
     }
     println!("the same photographs on the virtual board, for comparison");
-    let expected = virtual_board(&files.root, &photographs)?;
+    let expected = expected(&files.root, &photographs)?;
     let worker = Worker::start(&files, 0)?;
     let options = Options { engine: Some(worker.engine()), ..Options::default() };
     let mut machine = Machine::boot(&files, &options)?;
@@ -58,23 +57,6 @@ fn photographs(folder: &Path) -> Result<Vec<PathBuf>> {
     found.sort();
     ensure!(!found.is_empty(), "{} holds no photograph; run scripts/setup", folder.display());
     Ok(found)
-}
-
-/// One JSON object a photograph, as `agentctl inspect -o json` prints them.
-fn virtual_board(root: &Path, photographs: &[PathBuf]) -> Result<Vec<Value>> {
-    let program = root.join("target/release/agentctl");
-    let output = Command::new(&program)
-        .args(["inspect", "-o", "json", "--deadline-ms", &DEADLINE_MS.to_string()])
-        .args(photographs)
-        .current_dir(root)
-        .output()
-        .with_context(|| format!("{}; cargo xtask qemu build makes it", program.display()))?;
-    let text = String::from_utf8(output.stdout)?;
-    let answers: Vec<Value> =
-        text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("agentctl")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(answers.len() == photographs.len(), "agentctl inspect: {said}");
-    Ok(answers)
 }
 
 /// The agent's answer, and the round trip in milliseconds.

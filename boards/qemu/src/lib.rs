@@ -5,9 +5,11 @@ mod console;
 mod files;
 pub mod http;
 mod machine;
+mod reference;
 mod worker;
 
 pub use console::{Answer, Console};
 pub use files::Files;
 pub use machine::{Machine, Options, PATIENCE, until};
+pub use reference::expected;
 pub use worker::Worker;

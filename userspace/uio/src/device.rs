@@ -46,13 +46,7 @@ impl Uio {
     /// # Errors
     /// [`UioError::NoDevice`], [`UioError::Io`], [`UioError::Text`].
     pub fn open(system: &System, name: &str) -> Result<Self, UioError> {
-        let folder = system.sys.join("class/uio");
-        let missing = || UioError::NoDevice { name: name.to_owned(), folder: folder.clone() };
-        let entries = std::fs::read_dir(&folder).map_err(|_| missing())?;
-        let found = entries.flatten().map(|entry| entry.path()).find(|device| {
-            std::fs::read_to_string(device.join("name")).is_ok_and(|text| text.trim() == name)
-        });
-        let device = found.ok_or_else(missing)?;
+        let device = find(system, name)?;
         let path = system.dev.join(device.file_name().unwrap_or_default());
         let file = OpenOptions::new()
             .read(true)
@@ -111,6 +105,22 @@ impl Uio {
             UioError::NoMap { device: self.name.clone(), map, have: names.join(", ") }
         })
     }
+}
+
+/// The maps of a device that is not opened.
+pub(crate) fn maps_of(system: &System, name: &str) -> Result<Vec<Map>, UioError> {
+    maps(&find(system, name)?.join("maps"))
+}
+
+/// The folder of sysfs of the device with this name.
+fn find(system: &System, name: &str) -> Result<PathBuf, UioError> {
+    let folder = system.sys.join("class/uio");
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let named = |device: &PathBuf| {
+        std::fs::read_to_string(device.join("name")).is_ok_and(|text| text.trim() == name)
+    };
+    let found = entries.map(|entry| entry.path()).find(named);
+    found.ok_or(UioError::NoDevice { name: name.to_owned(), folder })
 }
 
 /// `maps/map0`, `maps/map1`, ... up to the first that is not there.
