@@ -126,13 +126,23 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     if build_only {
         return Ok(());
     }
-    runner.cargo(&["build", "--quiet", "--release", "-p", "tandem-qemu"])?;
+    runner.cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "tandem-qemu",
+        "-p",
+        "tandem-agentctl",
+    ])?;
     run(runner.command("target/release/tandem-qemu-rpu").arg("--image").arg(&image).args([
         "--plugin",
         "target/release/libtandem_qemu.so",
         "--board",
         "boards/qemu.toml",
         "--crashes",
+        "--console",
+        "target/release/agentctl",
     ]))
 }
 

@@ -19,9 +19,9 @@ use tempfile::TempDir;
 const GUEST_MEMORY: u64 = 2 << 30;
 /// Where the A53's few instructions lie.
 const STUB: u64 = 0x1000_0000;
-/// The R5F's stacks, from `firmware/rpu/build.rs`.
-const MAIN_STACK: Range<u64> = 0x2_A800..0x3_0000;
-const CRASH_STACK: Range<u64> = 0x2_9A00..0x2_A000;
+/// The R5F's stacks, from `boards/src/generate/firmware.rs`.
+const MAIN_STACK: Range<u64> = 0x2_B000..0x3_0000;
+const CRASH_STACK: Range<u64> = 0x2_A200..0x2_A800;
 /// PSCI CPU_ON(mpidr 4 = R5F core 0, entry 0) by SMC, then sleep: what remoteproc's firmware call
 /// comes to. AArch64 machine words.
 const STUB_CODE: [u32; 8] = [
@@ -170,6 +170,11 @@ impl Guest {
         Ok(u16::from_le_bytes(bytes))
     }
 
+    /// The socket of the R5F's serial line.
+    pub fn console(&self) -> PathBuf {
+        self.folder.path().join("console")
+    }
+
     /// What QEMU and the plugin printed.
     pub fn log(&self) -> String {
         let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
@@ -208,6 +213,9 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         .args(["-qtest", &format!("unix:{},server=on,wait=off", path("qtest"))])
         .args(["-plugin", &plugin])
         .args(&arguments.qemu_args);
+    // The first line is Linux's.
+    command.args(["-serial", "null", "-serial"]);
+    command.arg(format!("unix:{},server=on,wait=off", path("console")));
     for _ in 0..4 {
         command.args(["-net", "nic,model=cadence_gem"]);
     }

@@ -197,7 +197,7 @@ pub fn wait<T>(
 }
 
 /// A fixed pseudo-random sequence (xorshift32).
-fn noise(count: usize, seed: u32) -> Vec<u8> {
+pub fn noise(count: usize, seed: u32) -> Vec<u8> {
     let mut state = seed;
     (0..count)
         .map(|_| {

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod bench;
+mod console;
 mod fault;
 mod inspect;
 mod kernel;
@@ -49,6 +50,15 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
             clap_complete::generate(*shell, &mut Cli::command(), "agentctl", &mut script);
             output.bytes(&script)?;
             return Ok(EXIT_OK);
+        }
+        Command::Console(command) => {
+            return match &cli.target {
+                Target::Serial(line) => console::run(line, command, output),
+                _ => {
+                    let message = "console speaks to the R5F over its serial line; use --target serial:///dev/tty...";
+                    Err(ApiError::new("not_serial", "--target", message.to_owned()).into())
+                }
+            };
         }
         Command::Kernel(crate::cli::Kernel::Run(run)) => return kernel::run(cli, run, output),
         // A file is checked where it lies: no board is needed.
@@ -99,7 +109,10 @@ async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         Command::Fault(fault) => fault::fault(&mut session, fault, output).await,
         Command::Recipe(args) => recipe::recipe(&mut session, args, output).await,
         // Done without this session.
-        Command::Kernel(_) | Command::Demo(_) | Command::Completion { .. } => Ok(EXIT_OK),
+        Command::Kernel(_)
+        | Command::Demo(_)
+        | Command::Console(_)
+        | Command::Completion { .. } => Ok(EXIT_OK),
     }
 }
 
@@ -120,6 +133,11 @@ impl Session {
     pub async fn open(cli: &Cli) -> anyhow::Result<Session> {
         let (transport, service): (Box<dyn Transport>, _) = match &cli.target {
             Target::Unix(path) => (Box::new(Unix(path.clone())), None),
+            Target::Serial(_) => {
+                let message =
+                    "No agent is on a serial line, only the R5F's console; use `agentctl console`";
+                return Err(ApiError::new("no_agent", "--target", message.to_owned()).into());
+            }
             Target::Virtual => {
                 let setup = setup(cli)?;
                 let service =
