@@ -50,14 +50,12 @@ fn the_earliest_deadline_goes_first() {
     for (id, seed, seconds) in [(2, 2, 90), (3, 3, 30), (4, 4, 60)] {
         raw.submit(id, seed, Duration::from_secs(seconds));
     }
-    // The last one is in when a heartbeat behind it was answered by none of this session's ends.
+    // One too many: once it is refused, the three before it are waiting. What is under way is
+    // answered before the end.
+    raw.submit(5, 5, LONG);
+    until("it is refused", || server.counters().of(Event::NoCredit) == 1);
     let order: Vec<u32> = (0..4)
-        .map(|turn| {
-            if turn == 0 {
-                // All three must be waiting before the first one ends.
-                until("the tensors are read", || server.free_slots() == 0);
-                std::thread::sleep(Duration::from_millis(200));
-            }
+        .map(|_| {
             through.send(()).unwrap();
             loop {
                 match raw.hear().unwrap() {
@@ -140,7 +138,7 @@ fn a_failing_runtime_is_the_jobs_failure_and_nobody_elses() {
     let mut engine = connect(server.address());
     let (model, fill) = (model(), |second| {
         let mut tensor = tensor(&common::model(), 0);
-        tensor[1] = second;
+        tensor[..2].fill(second);
         tensor
     });
     for (second, why) in [(0xfe, "planted"), (0xfd, "the runtime panicked")] {
@@ -222,6 +220,7 @@ fn more_jobs_than_credits_are_refused() {
         raw.submit(1, 1, LONG);
         begins.recv_timeout(LONG).unwrap();
         raw.submit(2, 2, LONG);
+        until("it is refused", || server.counters().of(Event::NoCredit) == 1);
         // What is under way is answered before the end.
         through.send(()).unwrap();
     });
@@ -242,10 +241,7 @@ fn strangers_are_refused_at_the_door() {
     let ours = Raw::hello(1);
     let mut other = ours.clone();
     other.version = VERSION + 1;
-    assert_eq!(
-        first_answer(&server, other),
-        Some(FromWorker::Refused(Refusal::Version(VERSION)))
-    );
+    assert_eq!(first_answer(&server, other), Some(FromWorker::Refused(Refusal::Version(VERSION))));
     let mut others = vec![ours.clone(); 3];
     others[0].identity.weights[31] ^= 1;
     others[1].identity.interface[0] ^= 1;
@@ -297,11 +293,12 @@ fn a_worker_that_stops_answers_what_it_has_and_says_so() {
     let mut raw = Raw::greeted(server.address(), 1);
     raw.submit(1, 1, LONG);
     begins.recv_timeout(LONG).unwrap();
+    let counters = server.counters().clone();
     let stopping = std::thread::spawn(move || {
         server.stop();
         server
     });
-    std::thread::sleep(Duration::from_millis(300));
+    until("it begins to stop", || counters.of(Event::Stopping) == 1);
     through.send(()).unwrap();
     let mut heard = Vec::new();
     while let Some(message) = raw.hear() {
