@@ -158,9 +158,7 @@ pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
         let parameters = kernel.parameters.iter().map(|(name, value)| format!("{name} {value}"));
         let mut parameters: Vec<_> = parameters.collect();
         if kernel.map == Map::Gate {
-            // The period in nanoseconds, Q32: the gate's time advances by it.
-            let step = (1000_u64 << 32) / u64::from(device.gate_clock_mhz);
-            parameters.push(format!("STEP {step}"));
+            parameters.push(format!("STEP {}", device.gate_step()));
         }
         set_variable(&format!("{name}.parameters"), &parameters.join(" "));
         let Some(dma) = dma else { continue };

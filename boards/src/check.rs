@@ -1,5 +1,7 @@
 //! The rules that a description must keep.
 
+mod soc;
+
 use crate::{
     Board, BoardError, Range, SlotClass, faults,
     schema::{Firmware, MAX_SLOTS, PAGE, SCHEMA},
@@ -25,7 +27,7 @@ impl Checker<'_> {
         let ddr = ("ddr", board.ddr);
         let regions = regions(board);
         let blocks = blocks(board);
-        for (field, range) in [ddr].into_iter().chain(regions).chain(blocks) {
+        for (field, range) in [ddr].into_iter().chain(regions).chain(blocks.iter().copied()) {
             self.range(field, range)?;
         }
         for region in regions {
@@ -39,6 +41,14 @@ impl Checker<'_> {
         self.firmware(&board.firmware)?;
         self.gate(board)?;
         self.device(board)?;
+        self.soc(board)?;
+        let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_');
+        for name in board.streams.iter().map(|stream| &stream.name) {
+            let good =
+                name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(plain);
+            let rule = "must be a letter, then letters, digits, '.', '_'";
+            self.value("stream.name", name, good, rule)?;
+        }
         match faults(&board.streams).into_iter().next() {
             Some(fault) => Err(BoardError::Ports { file: self.file.into(), fault }),
             None => Ok(()),
@@ -72,6 +82,9 @@ impl Checker<'_> {
         let bits = device.dma_length_bits;
         let rule = "must be 8 to 26 bits (PG021)";
         self.value("device.dma_length_bits", bits, (8..=26).contains(&bits), rule)?;
+        let bytes = device.bitstream_max;
+        let rule = "must be 1 to 0x10000000 bytes";
+        self.value("device.bitstream_max", bytes, (1..=1 << 28).contains(&bytes), rule)?;
         let largest = SlotClass::ALL.into_iter().map(|class| board.plan(class).size).max();
         let good = largest.is_none_or(|size| size < 1 << bits);
         let rule = "is too few for the largest slot: longer transfers would be cut silently";
@@ -213,13 +226,15 @@ fn regions(board: &Board) -> [Named; 5] {
     ]
 }
 
-fn blocks(board: &Board) -> [Named; 5] {
+fn blocks(board: &Board) -> Vec<Named> {
     let pl = &board.pl;
-    [
+    let mut blocks = vec![
         ("pl.dma_pre", pl.dma_pre),
         ("pl.dma_post", pl.dma_post),
         ("pl.pre", pl.pre),
         ("pl.post", pl.post),
         ("pl.gate", pl.gate),
-    ]
+    ];
+    blocks.extend(pl.glue.map(|glue| ("pl.glue", glue)));
+    blocks
 }

@@ -92,6 +92,30 @@ pub enum BoardError {
         /// Its range.
         second_range: Range,
     },
+    /// The R5F image lies where the core has no TCM.
+    #[error("{file}: {field} {range} leaves the core's bank {bank}: what lies around it faults")]
+    TcmGap {
+        /// The file.
+        file: String,
+        /// Path of the bank.
+        field: String,
+        /// What the file says.
+        range: Range,
+        /// What the chip has in this mode.
+        bank: Range,
+    },
+    /// Two fields name the same thing of the chip.
+    #[error("{file}: {first} and {second} are both {what}")]
+    Twice {
+        /// The file.
+        file: String,
+        /// What both name.
+        what: String,
+        /// Path of the one.
+        first: String,
+        /// Path of the other.
+        second: String,
+    },
     /// The slots need more bytes than the pool has.
     #[error("{file}: slots.* need {need:#x} bytes, regions.pool has {have:#x}")]
     PoolTooSmall {

@@ -1,6 +1,7 @@
 //! The schema of a board description.
 
 use crate::ports::Stream;
+use crate::soc::{Console, Interrupts, Ipi, Linux, Rpu};
 use crate::{BoardError, check::Checker};
 use serde::Deserialize;
 use std::{fmt, path::Path, str::FromStr};
@@ -102,6 +103,9 @@ pub struct Pl {
     pub post: Range,
     /// Reject gate.
     pub gate: Range,
+    /// QEMU only: the page that stands for the controllers which it lacks (`hw/sim/qemu`).
+    #[serde(default)]
+    pub glue: Option<Range>,
 }
 
 /// Periods of the firmware.
@@ -165,6 +169,16 @@ pub struct Device {
     pub gate_clock_mhz: u32,
     /// Width of the AXI DMA's length field, bits. Its default, 14, silently cuts transfers at 16 KiB.
     pub dma_length_bits: u32,
+    /// No image for the logic has more bytes.
+    pub bitstream_max: u32,
+}
+
+impl Device {
+    /// What the gate's time advances by in one clock: nanoseconds, 32 of the bits behind the point.
+    #[must_use]
+    pub fn gate_step(&self) -> u64 {
+        (1000_u64 << 32) / u64::from(self.gate_clock_mhz)
+    }
 }
 
 /// One board. [`Board::load`] and [`Board::parse`] check it; `Deserialize` alone does not.
@@ -194,6 +208,21 @@ pub struct Board {
     /// The silicon, where there is any.
     #[serde(default)]
     pub device: Option<Device>,
+    /// Interrupt lines of the logic, where there is an interrupt controller.
+    #[serde(default)]
+    pub interrupts: Option<Interrupts>,
+    /// Doorbells between Linux and the R5F.
+    #[serde(default)]
+    pub ipi: Option<Ipi>,
+    /// Serial consoles.
+    #[serde(default)]
+    pub console: Option<Console>,
+    /// Where the R5F image lies, where there is an R5F.
+    #[serde(default)]
+    pub rpu: Option<Rpu>,
+    /// What Linux is told, where the agent runs on a Linux of the board.
+    #[serde(default)]
+    pub linux: Option<Linux>,
     /// Streams between the programmable logic and memory.
     #[serde(default, rename = "stream")]
     pub streams: Vec<Stream>,

@@ -9,4 +9,5 @@ pub mod bus;
 pub mod dma;
 pub mod kernel;
 pub mod mmio;
+pub mod ps;
 pub mod reg;

@@ -52,6 +52,9 @@ pub enum Reason {
     Interrupt = 7,
     /// The boot found a block that is not what it should be; `detail` says which.
     Boot = 8,
+    /// The watchdog was not fed: the pipeline stood still. The registers are those of the
+    /// interrupted instruction.
+    Watchdog = 9,
 }
 
 impl Reason {
@@ -67,6 +70,7 @@ impl Reason {
             6 => Self::StackOverflow,
             7 => Self::Interrupt,
             8 => Self::Boot,
+            9 => Self::Watchdog,
             _ => return None,
         })
     }

@@ -11,8 +11,10 @@
 
 #[cfg(feature = "std")]
 pub mod board;
+pub mod console;
 pub mod crash;
 pub mod error;
+pub mod glue;
 pub mod layout;
 pub mod log;
 #[cfg(feature = "std")]

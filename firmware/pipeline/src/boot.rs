@@ -178,6 +178,7 @@ async fn attach<'a, P: Platform>(
 ) -> Result<LinkPeer<&'a P::Memory>, BootError> {
     let attached = until(platform, Nanos::MAX, || match LinkPeer::attach(platform.memory()) {
         Err(LinkError::NotReady) => {
+            platform.healthy();
             platform.wake_at(platform.now().saturating_add(config.poll_period));
             None
         }

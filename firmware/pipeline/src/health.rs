@@ -29,6 +29,7 @@ pub async fn run<P: Platform>(context: &Context<'_, P>) {
                 beat = beat.wrapping_add(1);
                 context.link.borrow_mut().heartbeat(now);
                 context.gate.borrow().heartbeat(beat);
+                context.platform.healthy();
             }
             context.gate.borrow_mut().synchronise(false, || context.platform.now());
             next = now.saturating_add(context.config.heartbeat_period);

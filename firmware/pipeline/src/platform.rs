@@ -30,4 +30,6 @@ pub trait Platform {
     fn irq_lines(&self) -> u32;
     /// Doorbell to the agent.
     fn ring_agent(&self);
+    /// All is well: the pipeline beats, or waits for an agent. A platform with a watchdog feeds it.
+    fn healthy(&self) {}
 }

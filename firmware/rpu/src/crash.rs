@@ -8,9 +8,9 @@ use aarch32_cpu::register::{Dfar, Dfsr, Ifar, Ifsr};
 use tandem_link::crash::{Crash, Faults, LOG_BYTES, Reason, Registers, write};
 
 use crate::board::GUARD;
-use crate::clock;
 use crate::mpu::GUARD_BYTES;
 use crate::platform::SharedWords;
+use crate::wires;
 
 /// Where the handlers below leave the registers of the instruction that failed.
 #[repr(transparent)]
@@ -60,8 +60,43 @@ global_asm!(
     fatal _asm_prefetch_abort_handler, 4, 4, 0
     fatal _asm_data_abort_handler, 5, 8, 0
     fatal _asm_irq_handler, 7, 4, 0
-    fatal _asm_fiq_handler, 7, 4, 0
-    "#
+
+    // The watchdog. r8 to r12 of this mode are its own: the interrupted ones are the user's, too.
+    .section .text._asm_fiq_handler, "ax"
+    .arm
+    .global _asm_fiq_handler
+    .type _asm_fiq_handler, %function
+_asm_fiq_handler:
+    ldr     r8, =TANDEM_WATCHDOG_TEST
+    ldr     r9, [r8]
+    cmp     r9, #0
+    bne     1f
+    sub     lr, lr, #4
+    ldr     r8, =TANDEM_CRASH_FRAME
+    stmia   r8, {{r0-r7}}
+    add     r9, r8, #32
+    stmia   r9, {{r8-r12, sp, lr}}^
+    nop
+    mrs     r10, spsr
+    str     lr, [r8, #60]
+    str     r10, [r8, #64]
+    mov     r0, #9
+    ldr     sp, =_svc_stack_high_end
+    b       tandem_crash
+    // Its self-test: seen, acknowledged, back.
+1:  ldr     r10, ={ack}
+    ldr     r11, [r10]
+    ldr     r10, ={end}
+    str     r11, [r10]
+    mov     r9, #2
+    str     r9, [r8]
+    dsb
+    subs    pc, lr, #4
+    .size _asm_fiq_handler, . - _asm_fiq_handler
+    .ltorg
+    "#,
+    ack = const wires::FIQ_ACK,
+    end = const wires::FIQ_END,
 );
 
 // SAFETY: called by the handlers above and by nothing else.
@@ -99,6 +134,12 @@ pub fn see_late_aborts() {
     unsafe { asm!("cpsie a", options(nomem, nostack)) };
 }
 
+/// Lets the watchdog's interrupt through, whatever this core does; nothing else raises it.
+pub fn obey_the_watchdog() {
+    // SAFETY: it ends in the handler above, which is in place from the first instruction on.
+    unsafe { asm!("cpsie f", options(nomem, nostack)) };
+}
+
 /// A record of something that left no registers worth keeping.
 pub fn record_reason(reason: Reason, detail: u32) {
     if !CRASHED.swap(true, Ordering::Relaxed) {
@@ -107,14 +148,12 @@ pub fn record_reason(reason: Reason, detail: u32) {
 }
 
 fn record(reason: Reason, detail: u32, registers: Registers, faults: Faults) {
-    let crash = Crash { reason, time: clock::last(), detail, registers, faults };
+    let crash = Crash { reason, time: wires::last_time(), detail, registers, faults };
     let log = SharedWords::log();
     write(&SharedWords::crash(), &crash, tandem_link::log::last(&log, LOG_BYTES as u32));
 }
 
-/// Nothing more: interrupts are masked, so this core sleeps for good.
+/// Nothing more from this image.
 pub fn halt() -> ! {
-    loop {
-        aarch32_cpu::asm::wfi();
-    }
+    wires::park()
 }

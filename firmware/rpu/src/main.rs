@@ -7,15 +7,17 @@
 #![no_std]
 #![no_main]
 
-mod clock;
+mod console;
 mod crash;
 mod entry;
 mod log;
 mod mpu;
 mod platform;
 mod provoke;
+mod wires;
 
-/// Addresses from the board description.
+/// Addresses from the board description; not every one is used.
+#[allow(dead_code)]
 mod board {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }
@@ -43,6 +45,7 @@ fn __pender(_context: *mut ()) {
 
 #[embassy_executor::task]
 async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static, R5Platform>) {
+    platform.logic().await;
     let Err(error) = platform.drive(pin!(pipeline.run())).await;
     // The reason as a word: core's formatting machinery would take a tenth of the code bank.
     let (detail, reason) = match error {
@@ -54,14 +57,18 @@ async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static,
     };
     defmt::error!("boot failed: {=str}", reason);
     crash::record_reason(Reason::Boot, detail);
+    platform.wires.stop_watchdog();
 }
 
 #[aarch32_rt::entry]
 fn main() -> ! {
     platform::low_vectors();
+    wires::prepare_park(&platform::bus());
+    let facts = console::Facts::read(&platform::bus());
     mpu::protect();
     crash::see_late_aborts();
-    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new());
+    crash::obey_the_watchdog();
+    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new(facts));
     let pipeline: &'static Pipeline<'static, R5Platform> =
         PIPELINE.init(Pipeline::new(platform, config()));
     let executor: &'static Executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));

@@ -1,7 +1,9 @@
 //! `Platform` on the R5F.
 
 use crate::board;
-use crate::clock::Clock;
+use crate::console::{self, Console, Facts};
+use crate::crash;
+use crate::wires::Wires;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
@@ -13,20 +15,6 @@ use tandem_link::SharedMemory;
 use tandem_link::message::Nanos;
 use tandem_pipeline::platform::Platform;
 
-/// The page of wires that this QEMU does not model (`hw/sim/qemu/src/glue.rs`); a silicon build
-/// reads the GIC, the IPI block and the TTC here.
-mod glue {
-    use super::board;
-    const PAGE: u32 = board::DMA_PRE + 0x5_0000;
-    pub const LEVELS: u32 = PAGE;
-    pub const RING_AGENT: u32 = PAGE + 0x04;
-    pub const RPU_COUNT: u32 = PAGE + 0x0C;
-    pub const RPU_SEEN: u32 = PAGE + 0x10;
-    pub const ALARM_US: u32 = PAGE + 0x14;
-    /// A test asks for a crash here.
-    pub const PROVOKE: u32 = PAGE + 0x18;
-}
-
 /// Exceptions go to the vector table in ATCM (SCTLR.V = 0); the core may come out of reset with
 /// high vectors.
 pub fn low_vectors() {
@@ -36,7 +24,7 @@ pub fn low_vectors() {
 }
 
 /// This image's bus.
-fn bus() -> MmioBus {
+pub fn bus() -> MmioBus {
     // SAFETY: this image owns the R5F's view of the bus; every address it uses comes from the
     // board description or a device's register map, is mapped, and no Rust reference covers it
     // (TCM, where Rust's own data lies, is never reached through the bus).
@@ -92,22 +80,39 @@ impl SharedMemory for SharedWords {
 pub struct R5Platform {
     bus: MmioBus,
     memory: SharedWords,
-    clock: Clock,
+    /// Time, interrupts, doorbells, watchdog.
+    pub wires: Wires,
+    console: RefCell<Console>,
+    healthy: Cell<u32>,
+    wakes: Cell<u32>,
     wake: Cell<Option<Nanos>>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl R5Platform {
-    /// Starts the clock.
-    pub fn new() -> Self {
+    /// Starts clock, interrupts and console.
+    pub fn new(facts: Facts) -> Self {
         let bus = bus();
         Self {
-            clock: Clock::start(&bus),
+            wires: Wires::start(bus),
             bus,
             memory: SharedWords::link(),
+            console: RefCell::new(Console::start(bus, facts)),
+            healthy: Cell::new(0),
+            wakes: Cell::new(0),
             wake: Cell::new(None),
             waker: RefCell::new(None),
         }
+    }
+
+    /// Times that the pipeline said it was well.
+    pub fn healthy_count(&self) -> u32 {
+        self.healthy.get()
+    }
+
+    /// Times that the core woke.
+    pub fn wakes(&self) -> u32 {
+        self.wakes.get()
     }
 
     /// Polls `future` at every turn of the main loop, since a doorbell, a line or the clock may
@@ -125,20 +130,36 @@ impl R5Platform {
         .await
     }
 
+    /// Waits until the programmable logic may be touched: an access to an empty one never ends.
+    pub async fn logic(&self) {
+        const PERIOD: Nanos = 10_000_000;
+        core::future::poll_fn(|cx| {
+            if self.wires.logic_is_there() {
+                return Poll::Ready(());
+            }
+            self.wake_at(self.now().saturating_add(PERIOD));
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Sleeps until there may be something to do, then wakes the task.
     pub fn idle(&self) {
-        crate::provoke::look(self.bus.read32(glue::PROVOKE), &self.bus);
-        let rung = self.bus.read32(glue::RPU_COUNT);
-        let due = self.wake.get().is_some_and(|at| at <= self.now());
-        if !due && self.irq_lines() == 0 && rung == self.bus.read32(glue::RPU_SEEN) {
-            if let Some(at) = self.wake.get() {
-                let us = at.saturating_sub(self.now()).div_ceil(1000);
-                self.bus.write32(glue::ALARM_US, us.try_into().unwrap_or(u32::MAX));
-            }
-            aarch32_cpu::asm::wfi();
+        let wires = &self.wires;
+        crate::provoke::look(wires.provoke(), &self.bus);
+        if wires.leave() {
+            crash::halt();
         }
-        self.bus.write32(glue::RPU_SEEN, self.bus.read32(glue::RPU_COUNT));
-        if self.wake.get().is_some_and(|at| at <= self.now()) {
+        self.console.borrow_mut().turn(self);
+        self.wake_at(wires.now().saturating_add(console::PERIOD));
+        let due = |wake: Option<Nanos>| wake.is_some_and(|at| at <= wires.now());
+        if !due(self.wake.get()) && wires.lines() == 0 && !wires.rung() {
+            wires.sleep(self.wake.get());
+        }
+        self.wakes.set(self.wakes.get().wrapping_add(1));
+        wires.heard();
+        if due(self.wake.get()) {
             self.wake.set(None);
         }
         if let Some(waker) = self.waker.borrow_mut().take() {
@@ -158,15 +179,19 @@ impl Platform for R5Platform {
         &self.memory
     }
     fn now(&self) -> Nanos {
-        self.clock.now(&self.bus)
+        self.wires.now()
     }
     fn wake_at(&self, at: Nanos) {
         self.wake.set(Some(self.wake.get().map_or(at, |earlier| earlier.min(at))));
     }
     fn irq_lines(&self) -> u32 {
-        self.bus.read32(glue::LEVELS)
+        self.wires.lines()
     }
     fn ring_agent(&self) {
-        self.bus.write32(glue::RING_AGENT, 1);
+        self.wires.ring_agent();
+    }
+    fn healthy(&self) {
+        self.healthy.set(self.healthy.get().wrapping_add(1));
+        self.wires.feed();
     }
 }

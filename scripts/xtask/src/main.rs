@@ -2,11 +2,13 @@
 
 mod apt;
 mod assets;
+mod boards;
 mod cross;
 mod disassembly;
 mod exclusives;
 mod lint;
 mod mutants;
+mod qemu;
 mod rtl;
 mod shell;
 mod test;
@@ -60,6 +62,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Regenerate what comes from the board descriptions.
+    Boards {
+        /// Only say what is stale.
+        #[arg(long)]
+        check: bool,
+    },
     /// Lints, proofs and benches of the programmable logic.
     Rtl {
         /// Only the proofs and benches whose name contains this.
@@ -96,6 +104,11 @@ enum Task {
         #[arg(long)]
         build_only: bool,
     },
+    /// The whole board in QEMU: Linux with UIO on the A53s, the R5F image, the logic as a plugin.
+    Qemu {
+        #[command(subcommand)]
+        verb: qemu::Verb,
+    },
     /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
@@ -118,6 +131,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Seeds { from, count } => seeds(&runner, from, count),
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
+        Task::Boards { check } => boards::run(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
         Task::RtlReport { check, output } => rtl::report(&runner, check, output.is_some()),
         Task::RtlModels => rtl::board_models(&runner),
@@ -125,6 +139,7 @@ fn dispatch(cli: Cli) -> Result<()> {
             mutants::run(&runner, &kernel, count, seed, write)
         }
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
+        Task::Qemu { verb } => qemu::run_verb(&runner, &verb),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
     }

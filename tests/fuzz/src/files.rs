@@ -47,7 +47,8 @@ const OBJECTS: [RawDetection; 5] = [
     RawDetection { class: u16::MAX, score: f32::NAN, r#box: [f32::MAX, -1.0, f32::MIN, 0.0] },
 ];
 
-/// A board description: what is accepted has its slots inside the pool, one behind the other.
+/// A board description: what is accepted has its slots inside the pool, one behind the other, and
+/// everything that is generated from it can be.
 pub fn board(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let board = match Board::parse(text, "b.toml") {
@@ -57,6 +58,9 @@ pub fn board(bytes: &[u8]) -> bool {
             return false;
         }
     };
+    for file in tandem_boards::generate::files(&board) {
+        assert!(file.text.starts_with(['/', '#']) && file.text.ends_with('\n'), "{}", file.name);
+    }
     let slots = board.resolve_slots();
     assert!((4..=64).contains(&slots.len()));
     let mut end = u64::from(board.regions.pool.base);

@@ -10,7 +10,7 @@ use clap::Parser;
 use tandem_agent::http;
 use tandem_agent::server::Socket;
 use tandem_agent::service::Service;
-use tandem_agent::setup::{JOIN_WITHIN, Setup};
+use tandem_agent::setup::{FIRMWARE, JOIN_WITHIN, Setup};
 use tandem_worker::Engines;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +26,7 @@ Examples:
   agentd                                    virtual board, HTTP on 127.0.0.1:8080
   agentd --recipe people-and-vehicles       another recipe in force
   agentd --listen 0.0.0.0:80 --engine ort   every interface, ONNX Runtime or nothing
+  agentd --board boards/zcu102.toml         a real board: its device tree must be in force
   agentd --engine tcp://10.0.2.2:7700,rten  a gpu-worker there; the CPU here while it is lost
 
 Then:
@@ -36,6 +37,9 @@ struct Options {
     /// Board description (TOML); the built-in virtual board without it
     #[arg(long, value_name = "FILE")]
     board: Option<PathBuf>,
+    /// Image of the R5F, for boards that are not virtual
+    #[arg(long, value_name = "FILE", default_value = FIRMWARE)]
+    firmware: PathBuf,
     /// Folder of models, NAME/VERSION/model.toml; found upward from here without it
     #[arg(long, value_name = "DIR", env = "TANDEM_MODELS")]
     models: Option<PathBuf>,
@@ -56,6 +60,11 @@ struct Options {
     #[arg(long, value_name = "MS", default_value_t = 2000,
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     deadline_ms: u64,
+    /// A firmware whose heartbeat stands still for so long is restarted, in milliseconds; an
+    /// emulated one on a busy machine needs seconds
+    #[arg(long, value_name = "MS", default_value_t = 250,
+          value_parser = clap::value_parser!(u64).range(20..=60_000))]
+    frozen_after_ms: u64,
     /// Address of the HTTP API; "none" for no HTTP
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
@@ -77,6 +86,7 @@ impl Options {
         let here = std::env::current_dir().context("The current folder cannot be read")?;
         let mut setup = Setup::near(&here);
         setup.board.clone_from(&self.board);
+        setup.firmware.clone_from(&self.firmware);
         if let Some(models) = &self.models {
             setup.models.clone_from(models);
         }
@@ -87,6 +97,10 @@ impl Options {
         setup.choose(&self.engine);
         setup.engine.threads = self.threads;
         setup.agent.deadline = self.deadline_ms * 1_000_000;
+        let health = &mut setup.agent.health;
+        health.frozen_after = self.frozen_after_ms * 1_000_000;
+        // Booting takes longer than a beat.
+        health.announce_within = health.announce_within.max(2 * health.frozen_after);
         Ok(setup)
     }
 }

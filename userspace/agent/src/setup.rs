@@ -7,6 +7,8 @@ use std::time::Duration;
 use tandem_boards::BoardError;
 use tandem_engine::model::{Model, ModelRepository};
 use tandem_engine::{Engine, EngineError, EngineOptions, load_engine_with};
+use tandem_link::board::{Board, CoreError, CoreState};
+use tandem_uio::{System, UioBoard, UioError};
 use tandem_vboard::{Lockstep, Options as BoardOptions, Pl, VboardError, VirtualBoard};
 use tandem_worker::{Absent, Address, Engines as Choice, RemoteEngine};
 use thiserror::Error;
@@ -22,6 +24,12 @@ use crate::service::{Info, Service, policy};
 /// How long the firmware may take to join before the agent starts without it.
 pub const JOIN_WITHIN: Duration = Duration::from_secs(5);
 
+/// Name of the board that is part of this program.
+const VIRTUAL: &str = "virtual";
+
+/// Where an installation has the R5F's image.
+pub const FIRMWARE: &str = "/lib/firmware/tandem-rpu";
+
 /// When a Verilated kernel counts as hung, microseconds: the most that a description may say.
 const RTL_TIMEOUT_US: u32 = 10_000_000;
 
@@ -30,6 +38,10 @@ const RTL_TIMEOUT_US: u32 = 10_000_000;
 pub struct Setup {
     /// Board description; the built-in virtual board if `None`.
     pub board: Option<PathBuf>,
+    /// Where the kernel shows a board that is not virtual.
+    pub system: System,
+    /// Image of its R5F; the log's strings are in it, too.
+    pub firmware: PathBuf,
     /// Folder of models, `NAME/VERSION/model.toml`.
     pub models: PathBuf,
     /// Folder of recipes, `NAME.toml`.
@@ -59,9 +71,20 @@ pub enum SetupError {
     /// The board description.
     #[error("{0}")]
     Board(#[from] BoardError),
-    /// The description is for a board that this program cannot drive.
-    #[error("Board {0} is not virtual; this agentd drives the virtual board only")]
-    NotVirtual(String),
+    /// A board that Linux shows.
+    #[error(transparent)]
+    Uio(#[from] UioError),
+    /// The R5F of such a board.
+    #[error("{0}; --firmware names the image")]
+    Core(#[from] CoreError),
+    /// An option that only the virtual board has.
+    #[error("Board {board} is not virtual: it has no {option}")]
+    NotVirtual {
+        /// Its name.
+        board: String,
+        /// The option.
+        option: &'static str,
+    },
     /// The virtual board.
     #[error("{0}")]
     Vboard(#[from] VboardError),
@@ -105,7 +128,8 @@ impl SetupError {
     pub fn code(&self) -> &'static str {
         match self {
             SetupError::Board(_) => "board_invalid",
-            SetupError::NotVirtual(_) => "board_unsupported",
+            SetupError::Uio(_) | SetupError::Core(_) => "board_start",
+            SetupError::NotVirtual { .. } => "option_conflict",
             SetupError::Vboard(_) => "board_start",
             SetupError::RtlInTurns | SetupError::WorkerInTurns => "option_conflict",
             SetupError::Missing { .. } => "folder_missing",
@@ -120,9 +144,9 @@ impl SetupError {
 
     fn field(&self) -> String {
         match self {
-            SetupError::Board(_) | SetupError::NotVirtual(_) | SetupError::Vboard(_) => {
-                "board".to_owned()
-            }
+            SetupError::Board(_) | SetupError::Uio(_) | SetupError::Vboard(_) => "board".to_owned(),
+            SetupError::NotVirtual { option, .. } => (*option).to_owned(),
+            SetupError::Core(_) => "firmware".to_owned(),
             SetupError::RtlInTurns => "pl".to_owned(),
             SetupError::WorkerInTurns => "engine".to_owned(),
             SetupError::Missing { path, .. } => path.display().to_string(),
@@ -155,6 +179,8 @@ impl Setup {
         };
         Setup {
             board: None,
+            system: System::default(),
+            firmware: PathBuf::from(FIRMWARE),
             models: find("models"),
             recipes: find("recipes"),
             recipe: "default".to_owned(),
@@ -209,8 +235,13 @@ impl Setup {
             None => tandem_boards::Board::virtual_default(),
             Some(path) => tandem_boards::Board::load(path)?,
         };
-        if board.name != "virtual" {
-            return Err(SetupError::NotVirtual(board.name));
+        if board.name != VIRTUAL {
+            let conflict = |option| SetupError::NotVirtual { board: board.name.clone(), option };
+            return match (self.deterministic, &self.pl) {
+                (Some(_), _) => Err(conflict("--deterministic")),
+                (None, Pl::Rtl(_)) => Err(conflict("--pl rtl")),
+                (None, Pl::Model) => Ok(board),
+            };
         }
         if self.pl != Pl::Model {
             // Simulated clocks: a frame takes a fraction of a second.
@@ -270,12 +301,19 @@ impl Setup {
 
     fn start_on(&self, prepared: Prepared, engines: Engines) -> Result<Arc<Service>, SetupError> {
         let Prepared { board, model, judge } = prepared;
-        let info = Info { board: board.name.clone(), simulated: true, engine: engines.describe() };
+        let simulated = [VIRTUAL, "qemu"].contains(&board.name.as_str());
+        let info = Info { board: board.name.clone(), simulated, engine: engines.describe() };
         let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
         let base = Policy::of_model(&model, Arc::new(AcceptAll));
         let start = policy(&base, judge.clone());
         let config = self.agent.clone();
+        // The firmware of the virtual board is part of this program, and so are its log's strings.
+        let mut strings = PathBuf::from("/proc/self/exe");
         let agent = match self.deterministic {
+            _ if board.name != VIRTUAL => {
+                strings.clone_from(&self.firmware);
+                Agent::start(self.real_board(&board)?, config, start, engines)?
+            }
             None => {
                 let board = Arc::new(VirtualBoard::start_on(&board, self.spin, &self.pl)?);
                 Agent::start(board, config, start, engines)?
@@ -288,8 +326,18 @@ impl Setup {
         };
         let agent = Arc::new(agent);
         let lines = Logs::default();
-        drain_logs(&agent, lines.clone());
+        drain_logs(&agent, lines.clone(), strings);
         Ok(Arc::new(Service::new(agent, info, base, recipes, judge, lines)))
+    }
+
+    /// Opens the board that Linux shows, and starts its core unless it runs: an agent that comes
+    /// back finds the firmware at work.
+    fn real_board(&self, board: &tandem_boards::Board) -> Result<Arc<UioBoard>, SetupError> {
+        let board = UioBoard::open(board, self.firmware.clone(), &self.system)?;
+        if board.core().state() != CoreState::Running {
+            board.core().start()?;
+        }
+        Ok(Arc::new(board))
     }
 }
 
@@ -311,11 +359,11 @@ fn exists(what: &'static str, path: &Path, flag: &'static str) -> Result<(), Set
     Err(SetupError::Missing { what, path: path.to_owned(), flag })
 }
 
-/// The firmware of the virtual board is part of this program, and so are its log's strings.
-fn drain_logs(agent: &Arc<Agent>, lines: Logs) {
+/// Decodes the firmware's log with the strings in the ELF file `image`.
+fn drain_logs(agent: &Arc<Agent>, lines: Logs, image: PathBuf) {
     let agent = Arc::downgrade(agent);
     tokio::spawn(async move {
-        let read = || logs::table(Path::new("/proc/self/exe"));
+        let read = move || logs::table(&image);
         let table = tokio::task::spawn_blocking(read).await.ok().flatten();
         let source = move |sink: &mut Vec<u8>| agent.upgrade().map(|agent| agent.drain_log(sink));
         lines.drain(table, source).await;

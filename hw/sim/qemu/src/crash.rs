@@ -2,12 +2,13 @@
 
 use crate::guest::Guest;
 use crate::jobs::{Agent, wait};
-use crate::words::{Words, decode_log};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tandem_link::crash::{Reason, Record, records};
+use tandem_link::glue;
 use tandem_link::log::last;
+use tandem_qemu::words::{Words, decode_log};
 
 /// What the firmware is asked to do (`firmware/rpu/src/provoke.rs`), and how that must end.
 struct Case {
@@ -20,7 +21,7 @@ struct Case {
     data: Option<fn(&Guest) -> std::ops::Range<u32>>,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         ask: 1,
         name: "undefined instruction",
@@ -67,6 +68,13 @@ const CASES: [Case; 7] = [
         data: None,
     },
     Case { ask: 7, name: "panic", reason: Reason::Panic, instruction: None, data: None },
+    Case {
+        ask: 8,
+        name: "hang, seen by the watchdog",
+        reason: Reason::Watchdog,
+        instruction: None,
+        data: None,
+    },
 ];
 
 /// Where code lies: the vectors end, the bank ends.
@@ -80,7 +88,7 @@ pub fn all(
 ) -> Result<Vec<String>> {
     let one = |case: &Case| -> Result<String> {
         let mut guest = boot()?;
-        Agent::link(&mut guest, patience)?;
+        let mut agent = Agent::link(&mut guest, patience)?;
         guest.provoke(case.ask)?;
         let page = Words::new(&guest.ddr, guest.board.regions.crash);
         let record = wait(&mut guest, patience, "the crash record", || {
@@ -98,9 +106,48 @@ pub fn all(
                 Err(error) => Some(Err(error)),
             }
         })?;
-        check(case, &guest, &record, image)
+        let line = check(case, &guest, &record, image)?;
+        restart(&mut guest, &mut agent, image, patience).context("restarting after it")?;
+        Ok(format!("{line}; restarted, jobs equal"))
     };
-    CASES.iter().map(|case| one(case).with_context(|| format!("crash: {}", case.name))).collect()
+    let mut lines = CASES
+        .iter()
+        .map(|case| one(case).with_context(|| format!("crash: {}", case.name)))
+        .collect::<Result<Vec<_>>>()?;
+    lines.push(parked(&mut boot()?, image, patience).context("asked to park")?);
+    Ok(lines)
+}
+
+/// The parked core begins the image again, in the same machine: a new epoch, and its jobs go well.
+fn restart(guest: &mut Guest, agent: &mut Agent, image: &Path, patience: Duration) -> Result<()> {
+    parks(guest, patience)?;
+    guest.restart(image)?;
+    agent.again(guest, patience)?;
+    ensure!(guest.glue_word(glue::PARKED)? == 0, "it runs and says that it is parked");
+    ensure!(guest.glue_word(glue::RESTART)? == 0, "it has not taken the request back");
+    agent.run(guest, patience)?;
+    Ok(())
+}
+
+/// Waits until the core says that it is parked.
+fn parks(guest: &mut Guest, patience: Duration) -> Result<()> {
+    let start = Instant::now();
+    while guest.glue_word(glue::PARKED)? != 1 {
+        guest.check()?;
+        ensure!(start.elapsed() < patience, "the core does not park");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(())
+}
+
+/// A core that lives is asked to park, does, leaves no record, and begins again.
+fn parked(guest: &mut Guest, image: &Path, patience: Duration) -> Result<String> {
+    let mut agent = Agent::link(guest, patience)?;
+    guest.ask_to_park()?;
+    restart(guest, &mut agent, image, patience)?;
+    let (found, _) = records(&Words::new(&guest.ddr, guest.board.regions.crash));
+    ensure!(found.is_empty(), "it left a crash record: {found:?}");
+    Ok("asked to park: parked, restarted, jobs equal".to_owned())
 }
 
 fn check(case: &Case, guest: &Guest, record: &Record, image: &Path) -> Result<String> {

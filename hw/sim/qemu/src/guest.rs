@@ -9,7 +9,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tandem_boards::Board;
-use tandem_qemu::glue;
+use tandem_link::glue;
+use tandem_qemu::plugin::Order;
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -37,7 +38,7 @@ const STUB_CODE: [u32; 8] = [
 pub struct Guest {
     child: Child,
     folder: TempDir,
-    doorbell: UnixDatagram,
+    control: UnixDatagram,
     memory: File,
     /// The part of guest memory that the board description calls DDR.
     pub ddr: Ddr,
@@ -61,20 +62,51 @@ impl Guest {
         let base = board.ddr.base;
         let ddr = Ddr::open(file.try_clone()?.into(), u64::from(base), base, board.ddr.size)?;
         let child = start(arguments, folder.path(), &memory)?;
-        let doorbell = UnixDatagram::unbound()?;
-        Ok(Self { child, folder, doorbell, memory: file, ddr, board })
+        let control = UnixDatagram::unbound()?;
+        Ok(Self { child, folder, control, memory: file, ddr, board })
     }
 
     /// Rings the R5. Before the plugin has bound its socket there is nobody to hear it, and the
     /// firmware looks at the ring on its own at its first turn.
     pub fn ring(&self) {
-        let _ = self.doorbell.send_to(&[1], self.folder.path().join("doorbell"));
+        let order = Order::Ring.encode();
+        let _ = self.control.send_to(&order, self.folder.path().join("control"));
     }
 
     /// Asks the firmware for a crash, and wakes it.
     pub fn provoke(&self, ask: u32) -> Result<()> {
-        let at = self.board.pl.dma_pre.base + glue::PAGE + glue::PROVOKE;
-        self.memory.write_all_at(&ask.to_le_bytes(), at.into())?;
+        self.memory.write_all_at(&ask.to_le_bytes(), self.glue(glue::PROVOKE))?;
+        self.ring();
+        Ok(())
+    }
+
+    fn glue(&self, offset: u32) -> u64 {
+        u64::from(self.board.pl.dma_pre.base + glue::PAGE + offset)
+    }
+
+    /// A word of the glue page.
+    pub fn glue_word(&self, offset: u32) -> Result<u32> {
+        let mut bytes = [0; 4];
+        self.memory.read_exact_at(&mut bytes, self.glue(offset))?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    /// Asks the R5F to park and stay; it says so in PARKED.
+    pub fn ask_to_park(&self) -> Result<()> {
+        self.memory.write_all_at(&glue::PARK.to_le_bytes(), self.glue(glue::RESTART))?;
+        self.ring();
+        Ok(())
+    }
+
+    /// Begins `image` on the parked R5F, as Linux does: fills its data bank with noise, loads the
+    /// image, asks for its entry.
+    pub fn restart(&self, image: &Path) -> Result<()> {
+        let bank = MAIN_STACK.end - 0x1_0000..MAIN_STACK.end;
+        let noise: Vec<u8> = bank.clone().map(|at| at as u8 ^ 0xA5).collect();
+        self.memory.write_all_at(&noise, bank.start)?;
+        let entry = load(image, &self.memory)?;
+        self.memory.write_all_at(&[0; 4], self.glue(glue::PROVOKE))?;
+        self.memory.write_all_at(&(entry | 1).to_le_bytes(), self.glue(glue::RESTART))?;
         self.ring();
         Ok(())
     }
@@ -134,12 +166,12 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         path.canonicalize().with_context(|| format!("{} is not there", path.display()))
     };
     let plugin = format!(
-        "{},ddr={},board={},qtest={},doorbell={}",
+        "{},ddr={},board={},qtest={},control={}",
         absolute(&arguments.plugin)?.display(),
         memory.display(),
         absolute(&arguments.board)?.display(),
         path("qtest"),
-        path("doorbell"),
+        path("control"),
     );
     let mut command = Command::new(&arguments.qemu);
     command
@@ -163,8 +195,9 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         .with_context(|| format!("starting {}", arguments.qemu))
 }
 
-/// Copies the loadable segments of a little-endian ELF32 file to their physical addresses.
-fn load(image: &Path, memory: &File) -> Result<()> {
+/// Copies the loadable segments of a little-endian ELF32 file to their physical addresses; its
+/// entry.
+fn load(image: &Path, memory: &File) -> Result<u32> {
     let elf = std::fs::read(image)?;
     let word = |at: usize| -> Result<usize> {
         let bytes = elf.get(at..at + 4).context("file is truncated")?;
@@ -186,5 +219,5 @@ fn load(image: &Path, memory: &File) -> Result<()> {
         let segment = elf.get(offset..offset + length).context("segment lies outside the file")?;
         memory.write_all_at(segment, physical as u64)?;
     }
-    Ok(())
+    Ok(u32::try_from(word(0x18)?)?)
 }

@@ -1,7 +1,6 @@
 //! The agent's side: jobs over the link, results against the model.
 
 use crate::guest::Guest;
-use crate::words::Words;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
 use tandem_link::Geometry;
@@ -10,6 +9,7 @@ use tandem_link::message::{FromPeer, JobStatus, Nanos, Stamps};
 use tandem_link::slot::{Owned, SlotClass};
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess};
 use tandem_model::pre::{Frame, Layout, PixelFormat, PreParams, Rect, Tables, preprocess};
+use tandem_qemu::words::Words;
 
 /// The R5's clock is its own here, so a deadline that cannot pass stands for "no hurry".
 const NO_HURRY: Nanos = Nanos::MAX / 2;
@@ -29,6 +29,13 @@ impl Agent {
         let mut link = LinkMaster::new(memory, geometry, &slots, 1)?;
         wait(guest, patience, "the R5F's first epoch", || link.poll_epoch().map(Ok))?;
         Ok(Self { link, next_job: 1 })
+    }
+
+    /// Waits for the R5F's next epoch: it was restarted.
+    pub fn again(&mut self, guest: &mut Guest, patience: Duration) -> Result<()> {
+        let link = &mut self.link;
+        wait(guest, patience, "the R5F's next epoch", || link.poll_epoch().map(Ok))?;
+        Ok(())
     }
 
     /// Two frames through `pre`, random heads through `post`.

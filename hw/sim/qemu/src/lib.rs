@@ -1,11 +1,11 @@
 //! The programmable logic as a QEMU plugin, and a runner that plays the agent.
 //!
-//! `qemu-system-aarch64 -plugin libtandem_qemu.so,ddr=FILE,board=TOML,qtest=SOCKET,doorbell=SOCKET`
+//! `qemu-system-aarch64 -plugin libtandem_qemu.so,ddr=FILE,board=TOML,qtest=SOCKET,control=SOCKET`
 
 mod abi;
-pub mod glue;
-mod line;
+mod lines;
 pub mod plugin;
+pub mod words;
 
 use abi::{Insn, MemInfo, PluginId, Tb};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};

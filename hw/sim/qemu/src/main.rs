@@ -4,12 +4,12 @@
 mod crash;
 mod guest;
 mod jobs;
-mod words;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
+use tandem_qemu::words::{Words, firmware_log};
 
 #[derive(Parser)]
 #[command(about = "One boot of the R5F image in QEMU: jobs through Bus, link and pipeline")]
@@ -47,9 +47,8 @@ fn main() -> Result<()> {
     let result = jobs::Agent::link(&mut guest, patience)
         .context("linking to the R5F")
         .and_then(|mut agent| agent.run(&mut guest, patience));
-    let log = words::Words::new(&guest.ddr, guest.board.regions.log);
-    let lines =
-        words::firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
+    let log = Words::new(&guest.ddr, guest.board.regions.log);
+    let lines = firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
     let mut report = result.with_context(|| {
         format!("QEMU said: {}; the firmware said: {}", guest.log(), lines.join("; "))
     })?;

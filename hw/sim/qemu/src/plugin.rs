@@ -1,13 +1,14 @@
 //! The programmable logic behind QEMU's R5F: stores to the PL window become calls of the device
 //! model before the guest's next instruction; loads read a shadow in guest memory.
 
-use crate::glue;
-use crate::line::Line;
+use crate::lines::Lines;
 use std::fs::OpenOptions;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use tandem_boards::Board;
+use tandem_link::glue::{self, ClockPort};
 use tandem_sim::ddr::Ddr;
 use tandem_sim::{Sim, SimMap};
 
@@ -18,17 +19,17 @@ pub struct Arguments {
     pub ddr: PathBuf,
     /// Board description.
     pub board: PathBuf,
-    /// QEMU's own qtest socket, for the R5's interrupt line.
+    /// QEMU's own qtest socket, for the interrupt lines.
     pub qtest: PathBuf,
-    /// Datagram socket on which the agent's side rings the R5.
-    pub doorbell: PathBuf,
+    /// Datagram socket for whoever stands outside the machine: [`Order`].
+    pub control: PathBuf,
 }
 
 impl Arguments {
     /// Parses `key=value` words; names the one that is wrong or missing.
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut found = [None, None, None, None];
-        const KEYS: [&str; 4] = ["ddr", "board", "qtest", "doorbell"];
+        const KEYS: [&str; 4] = ["ddr", "board", "qtest", "control"];
         for word in words {
             let (key, value) = word.split_once('=').ok_or(format!("'{word}' is not key=value"))?;
             let index = KEYS.iter().position(|k| *k == key).ok_or(format!("'{key}' unknown"))?;
@@ -37,8 +38,40 @@ impl Arguments {
         if let Some(index) = found.iter().position(Option::is_none) {
             return Err(format!("'{}' is missing", KEYS[index]));
         }
-        let [ddr, board, qtest, doorbell] = found.map(Option::unwrap_or_default);
-        Ok(Self { ddr, board, qtest, doorbell })
+        let [ddr, board, qtest, control] = found.map(Option::unwrap_or_default);
+        Ok(Self { ddr, board, qtest, control })
+    }
+}
+
+/// What may come over the control socket: its number, then its argument in four bytes, little
+/// endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// 1: rings the R5F.
+    Ring,
+    /// 2: lines that stay low from now on, one bit each: the R5F's two, then the one to Linux.
+    Cut(u32),
+}
+
+impl Order {
+    /// The bytes of a datagram.
+    pub fn encode(self) -> [u8; 5] {
+        let (order, argument) = match self {
+            Order::Ring => (1, 0),
+            Order::Cut(lines) => (2, lines),
+        };
+        let [a, b, c, d] = u32::to_le_bytes(argument);
+        [order, a, b, c, d]
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let [order, argument @ ..] = bytes else { return None };
+        let argument = u32::from_le_bytes(argument.try_into().ok()?);
+        match order {
+            1 => Some(Order::Ring),
+            2 => Some(Order::Cut(argument)),
+            _ => None,
+        }
     }
 }
 
@@ -49,17 +82,16 @@ pub struct Logic {
     base: u32,
     blocks: [u32; 5],
     started: Instant,
-    agent_rings: u32,
-    line: Arc<Line>,
+    lines: Arc<Lines>,
 }
 
 /// Bytes of the window: the blocks, then the glue page.
-const WINDOW_BYTES: u32 = glue::PAGE + 0x1000;
+const WINDOW_BYTES: u32 = glue::PAGE + glue::SIZE;
 /// Bytes of each block's registers that are mirrored into the window.
 const MIRROR: u32 = 0x200;
 
 impl Logic {
-    fn new(arguments: &Arguments) -> Result<Self, String> {
+    fn new(arguments: &Arguments, lines: Arc<Lines>) -> Result<Self, String> {
         let board = Board::load(&arguments.board).map_err(|error| error.to_string())?;
         let map = &board.pl;
         let blocks = bases(&board);
@@ -85,30 +117,59 @@ impl Logic {
             },
             open(ddr.base, ddr.size)?,
         );
-        let mut logic = Self {
-            sim,
-            window: open(base, WINDOW_BYTES)?,
-            base,
-            blocks,
-            started: Instant::now(),
-            agent_rings: 0,
-            line: Line::start(&arguments.qtest, &arguments.doorbell)?,
-        };
+        let window = open(base, WINDOW_BYTES)?;
+        let mut logic = Self { sim, window, base, blocks, started: Instant::now(), lines };
         logic.mirror();
         Ok(logic)
     }
 
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     fn store(&mut self, addr: u32, value: u32) {
-        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        match addr.wrapping_sub(self.base + glue::PAGE) {
-            glue::RING_AGENT => self.agent_rings = self.agent_rings.wrapping_add(1),
-            glue::RPU_SEEN => self.line.doorbell_seen(value),
-            glue::ALARM_US => self.line.alarm(value),
-            _ => self.sim.write32(addr, value),
+        let Some(offset) = addr.checked_sub(self.base + glue::PAGE) else {
+            self.sim.write32(addr, value);
+            return self.advance();
+        };
+        match offset {
+            _ if offset == glue::RPU_CLOCK.latch => self.latch(glue::RPU_CLOCK),
+            _ if offset == glue::APU_CLOCK.latch => self.latch(glue::APU_CLOCK),
+            glue::RING_AGENT => {
+                let count = self.lines.ring_apu();
+                self.show(glue::AGENT_COUNT, count);
+            }
+            glue::RING_RPU => self.ring_rpu(),
+            glue::RPU_SEEN => self.lines.rpu_seen(value),
+            glue::AGENT_SEEN => self.lines.apu_seen(value),
+            glue::ALARM_US => self.lines.alarm(value),
+            glue::WATCHDOG_US => self.lines.watchdog(value),
+            glue::RESTART => self.lines.restart(value != 0),
+            _ => {}
         }
-        self.sim.advance(now);
+    }
+
+    fn ring_rpu(&self) {
+        self.lines.ring_rpu(|count| self.show(glue::RPU_COUNT, count));
+    }
+
+    /// The clock's two words, for a port that only one core uses.
+    fn latch(&self, port: ClockPort) {
+        let now = self.now();
+        self.show(port.low, now as u32);
+        self.show(port.high, (now >> 32) as u32);
+    }
+
+    /// Puts a word into the glue page, where the guest's loads find it.
+    fn show(&self, offset: u32, value: u32) {
+        let _ = self.window.write32(self.base + glue::PAGE + offset, value);
+    }
+
+    /// Everything that can happen by now does, and the guest sees it.
+    fn advance(&mut self) {
+        self.sim.advance(self.now());
         self.mirror();
-        self.line.set_levels(self.sim.irq_lines());
+        self.lines.set_levels(self.sim.irq_lines());
     }
 
     /// Copies every register into guest memory. Reading has no side effect in any of our blocks.
@@ -122,17 +183,7 @@ impl Logic {
                 let _ = self.window.write32(block + offset, value);
             }
         }
-        let page = self.base + glue::PAGE;
-        for (offset, value) in
-            [(glue::LEVELS, self.sim.irq_lines()), (glue::AGENT_COUNT, self.agent_rings)]
-        {
-            let _ = self.window.write32(page + offset, value);
-        }
-    }
-
-    /// Doorbells from the agent arrive on another thread; it writes this word itself.
-    fn rpu_count_address(&self) -> u32 {
-        self.base + glue::PAGE + glue::RPU_COUNT
+        self.show(glue::LEVELS, self.sim.irq_lines());
     }
 }
 
@@ -141,20 +192,83 @@ fn bases(board: &Board) -> [u32; 5] {
     [pl.dma_pre.base, pl.dma_post.base, pl.pre.base, pl.post.base, pl.gate.base]
 }
 
-static LOGIC: OnceLock<Mutex<Logic>> = OnceLock::new();
+/// The logic, and the condition that its next event may have changed.
+struct Machine {
+    logic: Mutex<Logic>,
+    changed: Condvar,
+}
+
+impl Machine {
+    fn lock(&self) -> MutexGuard<'_, Logic> {
+        self.logic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store(&self, addr: u32, value: u32) {
+        let mut logic = self.lock();
+        let before = logic.sim.next_event();
+        logic.store(addr, value);
+        if logic.sim.next_event() != before {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Gives the logic its time where no store does: the gate fires when it is due, whatever the
+    /// cores do.
+    fn run(&self) {
+        let mut logic = self.lock();
+        loop {
+            let now = logic.now();
+            let wait = match logic.sim.next_event() {
+                Some(at) if at <= now => {
+                    logic.advance();
+                    // An event that has passed and stays waits for a store.
+                    let stays = logic.sim.next_event().is_some_and(|next| next <= now);
+                    Duration::from_millis(if stays { 1 } else { 0 })
+                }
+                Some(at) => Duration::from_nanos(at - now),
+                None => Duration::from_secs(1),
+            };
+            logic = self
+                .changed
+                .wait_timeout(logic, wait)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(logic, _)| logic);
+        }
+    }
+}
+
+static MACHINE: OnceLock<Machine> = OnceLock::new();
 static WINDOW: OnceLock<(u64, u64)> = OnceLock::new();
 
 /// Starts the model. Guest memory is there already, and must show the registers' reset values
 /// before the guest's first load.
 pub fn configure(arguments: &Arguments) -> Result<(), String> {
-    let logic = Logic::new(arguments)?;
-    let (window, address) = (logic.window.clone(), logic.rpu_count_address());
-    logic.line.serve_doorbells(move |count| {
-        let _ = window.write32(address, count);
-    });
+    let control = bind(&arguments.control)?;
+    let logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
     let base = u64::from(logic.base);
     WINDOW.set((base, base + u64::from(WINDOW_BYTES))).map_err(|_| "loaded twice".to_owned())?;
-    LOGIC.set(Mutex::new(logic)).map_err(|_| "loaded twice".to_owned())
+    let machine = Machine { logic: Mutex::new(logic), changed: Condvar::new() };
+    MACHINE.set(machine).map_err(|_| "loaded twice".to_owned())?;
+    let machine = MACHINE.get().ok_or("not loaded")?;
+    std::thread::spawn(|| machine.run());
+    std::thread::spawn(move || obey(machine, &control));
+    Ok(())
+}
+
+fn bind(path: &Path) -> Result<UnixDatagram, String> {
+    UnixDatagram::bind(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Does what comes over the control socket.
+fn obey(machine: &Machine, control: &UnixDatagram) {
+    let mut bytes = [0; 8];
+    while let Ok(length) = control.recv(&mut bytes) {
+        let logic = machine.lock();
+        match Order::decode(&bytes[..length]) {
+            Some(Order::Ring) => logic.ring_rpu(),
+            Some(Order::Cut(lines)) => logic.lines.cut(lines),
+            None => eprintln!("tandem-qemu: no order is {:02x?}", &bytes[..length]),
+        }
+    }
 }
 
 /// True where a store at this physical address is for the programmable logic.
@@ -164,7 +278,7 @@ pub fn in_window(addr: u64) -> bool {
 
 /// One store of the guest into the window.
 pub fn store(addr: u32, value: u32) {
-    if let Some(logic) = LOGIC.get() {
-        logic.lock().unwrap_or_else(std::sync::PoisonError::into_inner).store(addr, value);
+    if let Some(machine) = MACHINE.get() {
+        machine.store(addr, value);
     }
 }
