@@ -1,106 +1,17 @@
-//! The real program over real TCP: the real model on a real photograph, death, silence, refusals.
+//! The real program over real TCP: death, silence, refusals.
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::program::{Worker, in_process, remote};
 use common::*;
-use rustix::process::{Pid, Signal, kill_process};
-use tandem_engine::{
-    Engine, EngineChoice, EngineError, EngineOptions, Model, find_library, load_engine_with,
-};
+use rustix::process::Signal;
+use tandem_engine::{Engine, EngineChoice, EngineError, Model};
 use tandem_worker::{Absent, RemoteEngine};
-
-/// gpu-worker; killed when dropped.
-struct Worker {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    listen: String,
-}
-
-impl Worker {
-    fn start(model: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gpu-worker"))
-            .args(["--threads", "1", "-o", "json", "--model"])
-            .arg(model)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let listen = line["listen"].as_str().unwrap().to_owned();
-        assert_eq!(line["pid"], child.id());
-        Self { child, stdout, listen }
-    }
-
-    /// The tiny model on any free port.
-    fn tiny() -> Self {
-        Self::start(&tiny(), &["--engine", "rten", "--listen", "127.0.0.1:0"])
-    }
-
-    fn connect(&self, model: &Model) -> Result<RemoteEngine, EngineError> {
-        RemoteEngine::connect(model, self.listen.parse().unwrap(), Absent::Refuse)
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn port(&self) -> &str {
-        self.listen.strip_prefix("tcp://").unwrap()
-    }
-
-    /// Ends it by SIGTERM; its exit code and what it counted.
-    fn stop(mut self) -> (Option<i32>, serde_json::Value) {
-        self.signal(Signal::TERM);
-        let mut text = String::new();
-        self.stdout.read_to_string(&mut text).unwrap();
-        let code = self.child.wait().unwrap().code();
-        (code, serde_json::from_str(text.trim()).unwrap())
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Heads of the tiny model by the runtime in this process.
-fn in_process(model: &Model, tensor: &[u8], choice: EngineChoice) -> Vec<u8> {
-    let threads = std::num::NonZeroUsize::new(1);
-    let options = EngineOptions { choice, threads, ..EngineOptions::default() };
-    let mut heads = Slot::of(model.heads_bytes());
-    load_engine_with(model, &options).unwrap().run(tensor, heads.bytes()).unwrap();
-    heads.bytes().to_vec()
-}
-
-/// f32 heads need an aligned slot.
-struct Slot(Vec<u64>, usize);
-
-impl Slot {
-    fn of(bytes: usize) -> Self {
-        Self(vec![0; bytes.div_ceil(8)], bytes)
-    }
-
-    fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: the memory of the u64s, exclusively borrowed; every bit pattern is a u8.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.1) }
-    }
-}
-
-fn remote(engine: &mut RemoteEngine, model: &Model, tensor: &[u8]) -> Result<Vec<u8>, EngineError> {
-    let mut heads = vec![0; model.heads_bytes()];
-    engine.run_by(tensor, &mut heads, Instant::now() + LONG)?;
-    Ok(heads)
-}
 
 #[test]
 fn heads_are_those_of_the_same_runtime_in_this_process() {
@@ -114,28 +25,6 @@ fn heads_are_those_of_the_same_runtime_in_this_process() {
     drop(engine);
     let (code, counted) = worker.stop();
     assert_eq!((code, &counted["stopped"]["jobs_done"]), (Some(0), &3.into()));
-}
-
-#[test]
-fn the_real_model_gives_the_same_heads_for_every_client_at_once() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/yolov3-tiny/1");
-    let model = Model::load(&folder).unwrap();
-    if !model.weights_path().exists() || find_library().is_none() {
-        return eprintln!("skipped: no weights or no ONNX Runtime (run scripts/setup)");
-    }
-    let worker = Worker::start(&folder, &["--engine", "ort", "--listen", "127.0.0.1:0"]);
-    let tensor = tensor(&model, 1);
-    let expected = in_process(&model, &tensor, EngineChoice::Ort);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let mut engine = worker.connect(&model).unwrap();
-                for _ in 0..3 {
-                    assert!(remote(&mut engine, &model, &tensor).unwrap() == expected);
-                }
-            });
-        }
-    });
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
             FromWorker::Done { epoch, id, status, engine_ns, bytes, crc }
         }),
         any::<(u32, u32)>().prop_map(|(epoch, total)| FromWorker::Credit { epoch, total }),
-        any::<u32>().prop_map(|epoch| FromWorker::Heartbeat { epoch }),
+        any::<(u32, u32)>().prop_map(|(epoch, total)| FromWorker::Heartbeat { epoch, total }),
         refusal.prop_map(FromWorker::Refused),
     ]
 }

@@ -173,7 +173,7 @@ fn refused(server: &tandem_worker::Server, say: impl FnOnce(&mut Raw)) -> Refusa
 
 #[test]
 fn each_abuse_ends_its_connection_with_its_reason_and_hurts_no_other() {
-    let server = serve(Toy::new(), 3);
+    let server = serve(Toy::new(), 16);
     let mut bystander = connect(server.address());
     let need = model().tensor_bytes() as u32;
     let submit = |epoch, id, bytes| ToWorker::Submit { epoch, id, left_ns: 1, bytes, crc: 0 };
@@ -209,7 +209,7 @@ fn each_abuse_ends_its_connection_with_its_reason_and_hurts_no_other() {
     let seen = [Event::Size, Event::OutOfOrder, Event::StaleEpoch, Event::BadMessage];
     assert_eq!((seen.map(of), of(Event::Damaged)), ([2, 1, 2, 2], 1));
     drop(bystander);
-    until("every slot is back", || server.free_slots() == 3);
+    until("every slot is back", || server.free_slots() == 16);
 }
 
 #[test]

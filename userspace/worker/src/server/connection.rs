@@ -272,7 +272,7 @@ impl Connection {
                 }
             }
             if now.duration_since(sent) >= BEAT {
-                send(&self.wire, &FromWorker::Heartbeat { epoch: self.theirs })?;
+                send(&self.wire, &FromWorker::Heartbeat { epoch: self.theirs, total })?;
                 sent = now;
             }
             std::thread::park_timeout(BEAT.saturating_sub(now.duration_since(sent)));

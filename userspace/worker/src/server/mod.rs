@@ -146,7 +146,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => wait(listener),
             // A connection that ended before it was taken, or no descriptors left for now.
-            Err(_) => wait(listener),
+            Err(_) => std::thread::sleep(LOOK),
         }
     }
     for thread in threads {

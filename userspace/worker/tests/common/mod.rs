@@ -1,6 +1,8 @@
 //! A model, engines whose heads are a function of the tensor, a client that says what it is told.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod program;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -208,7 +210,7 @@ impl Raw {
                 return None;
             }
             match decode(&entry).unwrap() {
-                FromWorker::Heartbeat { epoch } => {
+                FromWorker::Heartbeat { epoch, .. } => {
                     assert_eq!(epoch, MINE);
                     // This side is there, too.
                     self.beat();
