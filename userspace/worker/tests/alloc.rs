@@ -39,7 +39,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn frames_allocate_nothing_on_either_side() {
-    let server = serve(Toy::new(), 2);
+    let server = serve(Toy::engine(), 2);
     let mut engine = connect(server.address());
     let model = model();
     let tensor = tensor(&model, 1);

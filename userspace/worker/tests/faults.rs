@@ -105,7 +105,7 @@ fn proxy(to: SocketAddr, chance: &Arc<Chance>) -> SocketAddr {
 
 /// One seed: jobs through a bad network, until it is good again.
 fn run(seed: u64, totals: &mut [u32; KINDS]) {
-    let server = serve(Toy::new(), 4);
+    let server = serve(Toy::engine(), 4);
     let chance = Chance::of(seed);
     let through = address(proxy(server.address(), &chance));
     let absent = tandem_worker::Absent::Allow;

@@ -57,7 +57,7 @@ pub struct Toy {
 }
 
 impl Toy {
-    pub fn new() -> Box<dyn Engine> {
+    pub fn engine() -> Box<dyn Engine> {
         Box::new(Self { model: model(), gate: None })
     }
 
