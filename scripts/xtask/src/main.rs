@@ -67,6 +67,12 @@ enum Task {
         /// Only say what is stale.
         #[arg(long)]
         check: bool,
+        /// Fill OUT/lib/firmware/xilinx/BITSTREAM instead, for the loader of a Kria board.
+        #[arg(long, value_name = "BITSTREAM", requires = "out", conflicts_with = "check")]
+        package: Option<String>,
+        /// Root of the file system that the package is for.
+        #[arg(long, value_name = "DIR")]
+        out: Option<std::path::PathBuf>,
     },
     /// Lints, proofs and benches of the programmable logic.
     Rtl {
@@ -131,7 +137,10 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Seeds { from, count } => seeds(&runner, from, count),
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
-        Task::Boards { check } => boards::run(&runner, check),
+        Task::Boards { package: Some(package), out: Some(out), .. } => {
+            boards::package(&runner, &package, &out)
+        }
+        Task::Boards { check, .. } => boards::run(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
         Task::RtlReport { check, output } => rtl::report(&runner, check, output.is_some()),
         Task::RtlModels => rtl::board_models(&runner),
@@ -153,6 +162,7 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
+        qemu::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())
