@@ -115,7 +115,7 @@ enum Task {
         #[command(subcommand)]
         verb: qemu::Verb,
     },
-    /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
+    /// Build agentd, agentctl and gpu-worker for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
     Exclusives,

@@ -64,7 +64,7 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         }));
         type Check = fn(&Runner) -> Result<()>;
         let checks: [(&str, Check); 4] = [
-            ("agentd and agentctl for aarch64", cross::arm64),
+            ("agentd, agentctl and gpu-worker for aarch64", cross::arm64),
             ("R5F image: build, size, one pre job in QEMU", |r| cross::rpu(r, false)),
             ("no exclusive instructions on shared words", exclusives::check),
             ("demo: scripts/demo --check --quick", demo),
