@@ -111,7 +111,7 @@ proptest! {
         let good = frame(number, &request);
         let mut bytes = good.clone();
         let at = at.index(bytes.len());
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1u8 << bit;
         for heard in hear(&bytes) {
             prop_assert_ne!(heard, Ok((number, request)));
         }
