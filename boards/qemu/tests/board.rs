@@ -144,7 +144,8 @@ fn an_agent_that_is_killed_finds_the_firmware_at_work() {
     let answer = board.inspect_equal("bus.jpg");
     assert_eq!(Board::silicon(&answer, "pre"), "pl");
     assert_eq!(board.machine.crashes().expect("the page").len(), 0, "the firmware did not die");
-    let started = board.machine.console().check("dmesg | grep -c 'r5ctl: core started'").expect("dmesg");
+    let started =
+        board.machine.console().check("dmesg | grep -c 'r5ctl: core started'").expect("dmesg");
     assert_eq!(started, "1", "the core was started once");
 }
 

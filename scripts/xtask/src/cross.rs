@@ -103,11 +103,11 @@ pub fn neon_tests(runner: &Runner) -> Command {
     cargo
 }
 
-/// agentd and agentctl for the A53.
+/// agentd, agentctl and gpu-worker for the A53.
 pub fn arm64(runner: &Runner) -> Result<()> {
     ensure_tools(runner)?;
     let folder = build_arm64(runner, &["tandem-agent", "tandem-agentctl", "tandem-worker"])?;
-    for program in ["agentd", "agentctl"] {
+    for program in ["agentd", "agentctl", "gpu-worker"] {
         let path = folder.join(program);
         let header = output(Command::new("aarch64-linux-gnu-readelf").arg("-h").arg(&path))?;
         if !header.contains("AArch64") {

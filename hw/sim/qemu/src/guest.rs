@@ -1,16 +1,17 @@
 //! One QEMU: guest memory in a file, the R5F started by a PSCI call from an A53.
 
 use crate::Arguments;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::fs::{File, OpenOptions};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue;
-use tandem_qemu::plugin::Order;
+use tandem_qemu::plugin::{COUNTS, Order};
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -69,8 +70,31 @@ impl Guest {
     /// Rings the R5. Before the plugin has bound its socket there is nobody to hear it, and the
     /// firmware looks at the ring on its own at its first turn.
     pub fn ring(&self) {
-        let order = Order::Ring.encode();
-        let _ = self.control.send_to(&order, self.folder.path().join("control"));
+        self.order(Order::Ring);
+    }
+
+    fn order(&self, order: Order) {
+        let _ = self.control.send_to(&order.encode(), self.folder.path().join("control"));
+    }
+
+    /// Instructions and uncached accesses of the R5F so far; the plugin must be told to count.
+    pub fn counts(&self) -> Result<[u64; 2]> {
+        let at = self.board.pl.dma_pre.base + glue::PAGE + COUNTS;
+        let word = |index: u32| Ok::<_, anyhow::Error>(u64::from(self.ddr_word(at + 4 * index)?));
+        let before = word(0)?;
+        self.order(Order::Count);
+        let start = Instant::now();
+        while word(0)? == before {
+            ensure!(start.elapsed() < Duration::from_secs(30), "the plugin does not count");
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        Ok([word(2)? << 32 | word(1)?, word(4)? << 32 | word(3)?])
+    }
+
+    fn ddr_word(&self, at: u32) -> Result<u32> {
+        let mut bytes = [0; 4];
+        self.memory.read_exact_at(&mut bytes, at.into())?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
     /// Asks the firmware for a crash, and wakes it.
@@ -171,12 +195,13 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         path.canonicalize().with_context(|| format!("{} is not there", path.display()))
     };
     let plugin = format!(
-        "{},ddr={},board={},qtest={},control={}",
+        "{},ddr={},board={},qtest={},control={}{}",
         absolute(&arguments.plugin)?.display(),
         memory.display(),
         absolute(&arguments.board)?.display(),
         path("qtest"),
         path("control"),
+        if arguments.cost { ",count=on" } else { "" },
     );
     let mut command = Command::new(&arguments.qemu);
     command

@@ -36,6 +36,9 @@ struct Arguments {
     /// Then crash the core in every way that leaves a record, a boot each.
     #[arg(long)]
     crashes: bool,
+    /// Also count what a job costs the core: instructions, accesses that leave its TCM.
+    #[arg(long)]
+    cost: bool,
     /// Then ask the maintenance console with this `agentctl`.
     #[arg(long, value_name = "AGENTCTL")]
     console: Option<PathBuf>,
@@ -48,9 +51,15 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let patience = Duration::from_secs(arguments.patience);
     let mut guest = guest::Guest::boot(&arguments).context("booting QEMU")?;
-    let result = jobs::Agent::link(&mut guest, patience)
-        .context("linking to the R5F")
-        .and_then(|mut agent| agent.run(&mut guest, patience));
+    let result = jobs::Agent::link(&mut guest, patience).context("linking to the R5F").and_then(
+        |mut agent| {
+            let mut report = agent.run(&mut guest, patience)?;
+            if arguments.cost {
+                report.push(agent.cost(&mut guest, patience)?);
+            }
+            Ok(report)
+        },
+    );
     let log = Words::new(&guest.ddr, guest.board.regions.log);
     let lines = firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
     let mut report = result.with_context(|| {

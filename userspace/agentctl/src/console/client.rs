@@ -97,7 +97,7 @@ impl Console {
             };
             for byte in &bytes[..count] {
                 let Some(frame) = self.heard.push(*byte) else { continue };
-                match frame.and_then(|frame| decode::<Answer<'_>>(frame)) {
+                match frame.and_then(decode::<Answer<'_>>) {
                     Ok((number, answer)) if number == self.number => match answer {
                         Answer::Refused => {
                             let message =
