@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_bit_is_never_taken(number: u16, request in request(), at: prop::sample::Index, bit in 0..8) {
+    fn a_changed_bit_is_never_taken(number: u16, request in request(), at: prop::sample::Index, bit in 0u32..8) {
         let good = frame(number, &request);
         let mut bytes = good.clone();
         let at = at.index(bytes.len());

@@ -141,8 +141,6 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
         "--board",
         "boards/qemu.toml",
         "--crashes",
-        "--console",
-        "target/release/agentctl",
     ]))
 }
 

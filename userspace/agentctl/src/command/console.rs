@@ -116,9 +116,12 @@ fn logs(
     let size = console.info(|info| info.log_bytes)?;
     let memory = console.page(Page::Log, DATA_AT.min(size))?;
     if memory.load(MAGIC_AT) != MAGIC {
-        return Err(
-            ApiError::new("no_log", "console", "The R5F has logged nothing yet".to_owned()).into()
-        );
+        return Err(ApiError::new(
+            "no_log",
+            "console",
+            "The R5F has logged nothing yet".to_owned(),
+        )
+        .into());
     }
     // Only what is wanted of the ring is fetched: a serial line is slow.
     let (head, lost, room) = (memory.load(HEAD_AT), memory.load(LOST_AT), capacity(size));
