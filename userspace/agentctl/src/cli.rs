@@ -132,6 +132,8 @@ judgement); for an image that was refused, with image and error alone.")]
         #[arg(short, long)]
         follow: bool,
     },
+    /// What the firmware died of: reason, registers, fault status, last lines of its log
+    Crash,
     /// Latency of every stage (p50, p90, p99) and throughput
     Bench(Bench),
     /// Faults of a virtual board's hardware

@@ -1,12 +1,11 @@
 //! `console`: what the R5F itself says on its serial line.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use tandem_agent::api::ApiError;
-use tandem_agent::control::LogLine;
+use tandem_agent::control::{CrashReport, LogLine};
 use tandem_agent::logs::{Decoder, table};
 use tandem_drivers::ps::id::ResetReason;
 use tandem_link::SharedMemory;
@@ -159,78 +158,15 @@ fn lines(image: &Path, bytes: &[u8]) -> anyhow::Result<Vec<LogLine>> {
     Ok(found)
 }
 
-#[derive(Serialize)]
-struct CrashLine {
-    sequence: u32,
-    reason: String,
-    time_ns: u64,
-    detail: u32,
-    registers: [u32; 16],
-    cpsr: u32,
-    dfsr: u32,
-    dfar: u32,
-    ifsr: u32,
-    ifar: u32,
-    log: Vec<LogLine>,
-}
-
 fn crash(console: &mut Console, image: Option<&Path>, output: &mut Output) -> anyhow::Result<u8> {
     let size = console.info(|info| info.crash_bytes)?;
     let (found, damaged) = records(&console.page(Page::Crash, size)?);
-    for record in &found {
+    let report = |record: &Record| {
         let log = image.map_or(Ok(Vec::new()), |image| lines(image, &record.log))?;
-        let line = crash_line(record, log);
-        let text = crash_text(&line);
-        output.answer(&line, text)?;
-    }
-    if found.is_empty() && !output.is_json() {
-        output.bytes(b"no crash on record\n")?;
-    }
-    if damaged > 0 {
-        eprintln!("agentctl: {damaged} records are damaged and left out");
-    }
-    Ok(EXIT_OK)
-}
-
-fn crash_line(record: &Record, log: Vec<LogLine>) -> CrashLine {
-    let crash = &record.crash;
-    CrashLine {
-        sequence: record.sequence,
-        reason: format!("{:?}", crash.reason),
-        time_ns: crash.time,
-        detail: crash.detail,
-        registers: crash.registers.r,
-        cpsr: crash.registers.cpsr,
-        dfsr: crash.faults.data_status,
-        dfar: crash.faults.data_address,
-        ifsr: crash.faults.fetch_status,
-        ifar: crash.faults.fetch_address,
-        log,
-    }
-}
-
-fn crash_text(crash: &CrashLine) -> String {
-    let mut text = format!(
-        "crash {}: {} at {:.3} s, pc {:#010x}, detail {}",
-        crash.sequence,
-        crash.reason,
-        crash.time_ns as f64 / 1e9,
-        crash.registers[15],
-        crash.detail
-    );
-    for (index, four) in crash.registers.chunks(4).enumerate() {
-        let _ = write!(text, "\n  r{:<2}", 4 * index);
-        four.iter().for_each(|word| _ = write!(text, " {word:08x}"));
-    }
-    let CrashLine { cpsr, dfsr, dfar, ifsr, ifar, .. } = crash;
-    let _ = write!(
-        text,
-        "\n  cpsr {cpsr:08x} dfsr {dfsr:08x} dfar {dfar:08x} ifsr {ifsr:08x} ifar {ifar:08x}"
-    );
-    for line in &crash.log {
-        let _ = write!(text, "\n  {:<5} {}", line.level, line.text);
-    }
-    text
+        Ok(CrashReport::new(record, log))
+    };
+    let reports = found.iter().map(report).collect::<anyhow::Result<Vec<_>>>()?;
+    super::crash::print(&reports, damaged, output)
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod console;
+mod crash;
 mod fault;
 mod inspect;
 mod kernel;
@@ -103,6 +104,7 @@ async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         Command::Stats => status::stats(&mut session, output).await,
         Command::Ping { count } => status::ping(&mut session, count.get(), output).await,
         Command::Logs { follow } => status::logs(&mut session, *follow, output).await,
+        Command::Crash => crash::crash(&mut session, output).await,
         Command::Inspect(args) => inspect::inspect(&mut session, args, output).await,
         Command::Tensor { image, out } => tensor::tensor(&mut session, image, out, output).await,
         Command::Bench(args) => bench::bench(&mut session, args, output).await,
