@@ -30,6 +30,9 @@ const HTTP_PORT: u16 = 8080;
 pub struct Options {
     /// `agentd --engine` in the guest.
     pub engine: Option<String>,
+    /// An image in the SD slot, which the guest's programs come from; a machine without one has
+    /// them in the initramfs. Started again by the guest, such a machine ends instead.
+    pub card: Option<PathBuf>,
     /// More arguments for QEMU.
     pub qemu: Vec<String>,
 }
@@ -161,6 +164,14 @@ impl Machine {
         until("QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
     }
 
+    /// Waits until QEMU ends by itself.
+    ///
+    /// # Errors
+    /// If it does not end within [`PATIENCE`].
+    pub fn ended(mut self) -> Result<()> {
+        until("QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+    }
+
     /// What QEMU and the plugin printed.
     pub fn log(&self) -> String {
         read(&self.folder.path().join("log"))
@@ -211,6 +222,9 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     if let Some(engine) = &options.engine {
         words += &format!(" tandem.engine={engine}");
     }
+    if options.card.is_some() {
+        words += " tandem.root=sd";
+    }
     let plugin = format!(
         "{},ddr={memory},board={},qtest={},control={}",
         files.plugin.display(),
@@ -242,6 +256,10 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     }
     let forward = format!("user,id=n0,hostfwd=tcp:127.0.0.1:{http}-:{HTTP_PORT}");
     command.args(["-netdev", &forward, "-net", "nic,model=cadence_gem,netdev=n0"]);
+    if let Some(card) = &options.card {
+        let drive = format!("if=sd,index=0,format=raw,file={}", card.display());
+        command.args(["-no-reboot", "-drive", &drive]);
+    }
     let log = File::create(folder.join("log"))?;
     command.args(&options.qemu).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Ok(command)

@@ -138,7 +138,17 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
 
 /// Builds a package whose one program has its name, for the R5F; returns the image.
 pub fn build_rpu(runner: &Runner, package: &str) -> Result<PathBuf> {
+    build_rpu_with(runner, package, cross_cargo(runner, R5F))
+}
+
+/// As [`build_rpu`], for a board of `boards`.
+pub fn build_rpu_for(runner: &Runner, package: &str, board: &str) -> Result<PathBuf> {
     let mut cargo = cross_cargo(runner, R5F);
+    cargo.env("TANDEM_BOARD", board);
+    build_rpu_with(runner, package, cargo)
+}
+
+fn build_rpu_with(runner: &Runner, package: &str, mut cargo: Command) -> Result<PathBuf> {
     let folder = runner.root.join("target/rpu");
     cargo.args(["build", "--quiet", "--profile", "firmware", "-p", package]);
     cargo.args(["--target", R5F, "--target-dir"]).arg(&folder);

@@ -6,6 +6,7 @@ mod boards;
 mod cross;
 mod disassembly;
 mod exclusives;
+mod image;
 mod lint;
 mod mutants;
 mod qemu;
@@ -109,6 +110,9 @@ enum Task {
         #[command(subcommand)]
         verb: qemu::Verb,
     },
+    /// A card to flash: two slots with the agent, what boots them, a place for data.
+    #[command(after_help = image::HELP)]
+    Image(image::Options),
     /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
@@ -140,6 +144,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         }
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Qemu { verb } => qemu::run_verb(&runner, &verb),
+        Task::Image(options) => image::run(&runner, &options),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
     }

@@ -3,8 +3,8 @@
 //! Debian's arm64 kernel boots as it is; what Debian does not build of it (`uio_pdrv_genirq`) and
 //! our own modules are built against its headers. All of it lies in `.tandem/qemu`.
 
-mod guest;
-mod kernel;
+pub mod guest;
+pub mod kernel;
 
 use crate::shell::{Runner, run};
 use crate::{apt, assets, cross};
@@ -62,7 +62,7 @@ pub fn tests(runner: &Runner, filter: Option<&str>) -> Command {
 /// Makes everything that is missing or old.
 pub fn build(runner: &Runner) -> Result<()> {
     ensure_tools(runner)?;
-    let place = Place { folder: runner.root.join(".tandem/qemu") };
+    let place = Place::of(runner);
     let kernel = kernel::ensure(runner, &place)?;
     runner.say("building the guest's programs (aarch64, armv7r) and the host's");
     let programs = cross::build_arm64(runner, &["tandem-agent", "tandem-agentctl"])?;
@@ -86,6 +86,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// Of a checkout.
+    pub fn of(runner: &Runner) -> Self {
+        Self { folder: runner.root.join(".tandem/qemu") }
+    }
+
     /// A file or folder in it.
     pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
         self.folder.join(path)

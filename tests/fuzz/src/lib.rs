@@ -13,6 +13,7 @@ mod kernels;
 mod link;
 mod outputs;
 mod simulator;
+mod slots;
 mod wire;
 
 pub use bitstreams::{bitstream, manifest};
@@ -22,13 +23,14 @@ pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
 pub use simulator::{fault_name, simulator};
+pub use slots::slot_record;
 pub use wire::{control, ingest, log_frames};
 
 /// A target: any bytes in, whether they were accepted out.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
@@ -48,4 +50,5 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("recipe", recipe),
     ("result", result),
     ("simulator", simulator),
+    ("slot_record", slot_record),
 ];
