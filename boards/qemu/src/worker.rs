@@ -30,7 +30,7 @@ impl Worker {
         BufReader::new(output).read_line(&mut line)?;
         let told: serde_json::Value = serde_json::from_str(&line)
             .with_context(|| format!("gpu-worker said {line:?} instead of its address"))?;
-        let address = told["address"].as_str().unwrap_or_default();
+        let address = told["listen"].as_str().unwrap_or_default();
         match address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()) {
             Some(port) => Ok(Self { child, port }),
             None => bail!("gpu-worker tells no address: {line}"),

@@ -106,7 +106,7 @@ pub fn neon_tests(runner: &Runner) -> Command {
 /// agentd and agentctl for the A53.
 pub fn arm64(runner: &Runner) -> Result<()> {
     ensure_tools(runner)?;
-    let folder = build_arm64(runner, &["tandem-agent", "tandem-agentctl"])?;
+    let folder = build_arm64(runner, &["tandem-agent", "tandem-agentctl", "tandem-worker"])?;
     for program in ["agentd", "agentctl"] {
         let path = folder.join(program);
         let header = output(Command::new("aarch64-linux-gnu-readelf").arg("-h").arg(&path))?;

@@ -69,7 +69,16 @@ pub fn build(runner: &Runner) -> Result<()> {
     let image = cross::build_rpu(runner, "tandem-rpu")?;
     guest::device_tree(runner, &place)?;
     guest::initramfs(runner, &place, &kernel, &programs, &image)?;
-    let packages = ["-p", "tandem-qemu", "-p", "tandem-qemu-board", "-p", "tandem-agentctl"];
+    let packages = [
+        "-p",
+        "tandem-qemu",
+        "-p",
+        "tandem-qemu-board",
+        "-p",
+        "tandem-agentctl",
+        "-p",
+        "tandem-worker",
+    ];
     runner.cargo(&[&["build", "--quiet", "--release"], &packages[..]].concat())
 }
 

@@ -276,7 +276,7 @@ pub struct Job {
     pub client: Option<Client>,
     /// Number of its last message to the peer.
     pub id: JobId,
-    /// A run in the programmable logic failed: the stage goes to the CPU lane.
+    /// A run of the stage failed: it goes to the CPU lane, or to the engine that stands by.
     pub to_cpu: bool,
     /// When the present stage began to wait.
     pub stage_began: Nanos,

@@ -11,7 +11,7 @@ use tandem_agent::http;
 use tandem_agent::server::Socket;
 use tandem_agent::service::Service;
 use tandem_agent::setup::{FIRMWARE, JOIN_WITHIN, Setup};
-use tandem_engine::EngineChoice;
+use tandem_worker::Engines;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +27,7 @@ Examples:
   agentd --recipe people-and-vehicles       another recipe in force
   agentd --listen 0.0.0.0:80 --engine ort   every interface, ONNX Runtime or nothing
   agentd --board boards/zcu102.toml         a real board: its device tree must be in force
+  agentd --engine tcp://10.0.2.2:7700,rten  a gpu-worker there; the CPU here while it is lost
 
 Then:
   curl --data-binary @bus.jpg 'http://127.0.0.1:8080/v1/inspect?name=bus'
@@ -48,9 +49,10 @@ struct Options {
     /// Recipe in force at the start; its model is loaded
     #[arg(long, value_name = "NAME", default_value = "default")]
     recipe: String,
-    /// Runtime of the main model: auto, ort, rten
-    #[arg(long, default_value = "auto")]
-    engine: EngineChoice,
+    /// What runs the main model: auto, ort, rten, or workers, tcp://HOST:PORT,..., where a runtime
+    /// behind them stands by: tcp://10.0.2.2:7700,rten
+    #[arg(long, default_value = "auto", value_name = "LIST")]
+    engine: Engines,
     /// Threads of one inference; one per core without it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -92,7 +94,7 @@ impl Options {
             setup.recipes.clone_from(recipes);
         }
         setup.recipe.clone_from(&self.recipe);
-        setup.engine.choice = self.engine;
+        setup.choose(&self.engine);
         setup.engine.threads = self.threads;
         setup.agent.deadline = self.deadline_ms * 1_000_000;
         let health = &mut setup.agent.health;

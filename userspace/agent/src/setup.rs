@@ -10,9 +10,10 @@ use tandem_engine::{Engine, EngineError, EngineOptions, load_engine_with};
 use tandem_link::board::{Board, CoreError, CoreState};
 use tandem_uio::{System, UioBoard, UioError};
 use tandem_vboard::{Lockstep, Options as BoardOptions, Pl, VboardError, VirtualBoard};
+use tandem_worker::{Absent, Address, Engines as Choice, RemoteEngine};
 use thiserror::Error;
 
-use crate::agent::{Agent, AgentConfig, StartError};
+use crate::agent::{Agent, AgentConfig, Engines, StartError};
 use crate::api::ApiError;
 use crate::judge::{AcceptAll, Policy};
 use crate::logs::{self, Logs};
@@ -47,8 +48,12 @@ pub struct Setup {
     pub recipes: PathBuf,
     /// Recipe in force at the start; its model is loaded.
     pub recipe: String,
-    /// Runtime of the main model.
+    /// Runtime of the main model in this process.
     pub engine: EngineOptions,
+    /// Workers that run the main model in its place.
+    pub workers: Vec<Address>,
+    /// With workers: the runtime of this process stands by for what they do not answer.
+    pub stand_by: bool,
     /// How the agent runs.
     pub agent: AgentConfig,
     /// How the virtual board's threads behave.
@@ -105,6 +110,14 @@ pub enum SetupError {
     /// The model's runtime.
     #[error("{0}; run scripts/setup, or choose with --engine")]
     Engine(EngineError),
+    /// Virtual time cannot replay what a worker does in real time.
+    #[error(
+        "A deterministic board runs the main model in this process: leave out the worker or the seed"
+    )]
+    WorkerInTurns,
+    /// A worker of the main model.
+    #[error("{0}")]
+    Worker(EngineError),
     /// The agent.
     #[error("{0}")]
     Start(#[from] StartError),
@@ -118,12 +131,13 @@ impl SetupError {
             SetupError::Uio(_) | SetupError::Core(_) => "board_start",
             SetupError::NotVirtual { .. } => "option_conflict",
             SetupError::Vboard(_) => "board_start",
-            SetupError::RtlInTurns => "option_conflict",
+            SetupError::RtlInTurns | SetupError::WorkerInTurns => "option_conflict",
             SetupError::Missing { .. } => "folder_missing",
             SetupError::Recipe(error) => error.kind.code(),
             SetupError::Model(_) => "model_invalid",
             SetupError::Engine(EngineError::Library { .. }) => "library_missing",
             SetupError::Engine(_) => "engine_start",
+            SetupError::Worker(_) => "worker_start",
             SetupError::Start(_) => "agent_start",
         }
     }
@@ -134,12 +148,14 @@ impl SetupError {
             SetupError::NotVirtual { option, .. } => (*option).to_owned(),
             SetupError::Core(_) => "firmware".to_owned(),
             SetupError::RtlInTurns => "pl".to_owned(),
+            SetupError::WorkerInTurns => "engine".to_owned(),
             SetupError::Missing { path, .. } => path.display().to_string(),
             SetupError::Recipe(error) => ApiError::from(error.clone()).field,
             SetupError::Model(_) => "model".to_owned(),
             SetupError::Engine(EngineError::Library { path, .. }) => path.clone(),
             SetupError::Engine(EngineError::Model { field, .. }) => field.clone(),
-            SetupError::Engine(_) => "engine".to_owned(),
+            SetupError::Worker(EngineError::Model { field, .. }) => field.clone(),
+            SetupError::Engine(_) | SetupError::Worker(_) => "engine".to_owned(),
             SetupError::Start(_) => "agent".to_owned(),
         }
     }
@@ -169,6 +185,8 @@ impl Setup {
             recipes: find("recipes"),
             recipe: "default".to_owned(),
             engine: EngineOptions::default(),
+            workers: Vec::new(),
+            stand_by: false,
             agent: AgentConfig::default(),
             spin: BoardOptions::default(),
             pl: Pl::Model,
@@ -180,8 +198,35 @@ impl Setup {
     /// by a task of it.
     pub fn start(&self) -> Result<Arc<Service>, SetupError> {
         let prepared = self.prepare()?;
-        let engine = load_engine_with(&prepared.model, &self.engine).map_err(SetupError::Engine)?;
-        self.start_with(prepared, engine)
+        let engines = self.engines(&prepared.model)?;
+        self.start_on(prepared, engines)
+    }
+
+    /// Takes over what `--engine` says.
+    pub fn choose(&mut self, choice: &Choice) {
+        self.workers.clone_from(&choice.workers);
+        self.stand_by = choice.local.is_some();
+        self.engine.choice = choice.local.unwrap_or_default();
+    }
+
+    /// The engines of a model: that of this process, or workers. A worker may be missing at the
+    /// start where another engine stands by.
+    fn engines(&self, model: &Model) -> Result<Engines, SetupError> {
+        let load = || load_engine_with(model, &self.engine).map_err(SetupError::Engine);
+        if self.workers.is_empty() {
+            return Ok(vec![load()?].into());
+        }
+        if self.deterministic.is_some() {
+            return Err(SetupError::WorkerInTurns);
+        }
+        let absent = if self.stand_by { Absent::Allow } else { Absent::Refuse };
+        let connect = |address: &Address| {
+            let engine = RemoteEngine::connect(model, address.clone(), absent);
+            engine.map(|engine| Box::new(engine) as Box<dyn Engine>).map_err(SetupError::Worker)
+        };
+        let main = self.workers.iter().map(connect).collect::<Result<_, _>>()?;
+        let spare = if self.stand_by { Some(load()?) } else { None };
+        Ok(Engines { main, spare })
     }
 
     /// The board's description.
@@ -251,13 +296,17 @@ impl Setup {
         prepared: Prepared,
         engine: Box<dyn Engine>,
     ) -> Result<Arc<Service>, SetupError> {
+        self.start_on(prepared, vec![engine].into())
+    }
+
+    fn start_on(&self, prepared: Prepared, engines: Engines) -> Result<Arc<Service>, SetupError> {
         let Prepared { board, model, judge } = prepared;
         let simulated = [VIRTUAL, "qemu"].contains(&board.name.as_str());
-        let info = Info { board: board.name.clone(), simulated, engine: engine.describe() };
+        let info = Info { board: board.name.clone(), simulated, engine: engines.describe() };
         let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
         let base = Policy::of_model(&model, Arc::new(AcceptAll));
         let start = policy(&base, judge.clone());
-        let (config, engines) = (self.agent.clone(), vec![engine]);
+        let config = self.agent.clone();
         // The firmware of the virtual board is part of this program, and so are its log's strings.
         let mut strings = PathBuf::from("/proc/self/exe");
         let agent = match self.deterministic {

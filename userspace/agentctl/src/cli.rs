@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use tandem_engine::EngineChoice;
+use tandem_worker::Engines;
 
 use crate::output::Format;
 use crate::transport::Target;
@@ -68,9 +68,10 @@ pub struct Local {
     /// Folder of recipes; found upward from here without it
     #[arg(long, global = true, value_name = "DIR", env = "TANDEM_RECIPES")]
     pub recipes: Option<PathBuf>,
-    /// Runtime of the main model: auto, ort, rten
-    #[arg(long, global = true, default_value = "auto")]
-    pub engine: EngineChoice,
+    /// What runs the main model: auto, ort, rten, or workers, tcp://HOST:PORT,..., where a runtime
+    /// behind them stands by: tcp://10.0.2.2:7700,rten
+    #[arg(long, global = true, default_value = "auto", value_name = "LIST")]
+    pub engine: Engines,
     /// Threads of one inference; one per core without it
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

@@ -9,6 +9,7 @@ mod rten_engine;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -62,6 +63,17 @@ pub enum EngineError {
     /// The runtime failed while running.
     #[error("Inference failed: {0}")]
     Run(String),
+    /// The process that runs the model is gone, silent, or another one; it may come back.
+    #[error("{engine}: {reason}")]
+    Lost {
+        /// Which one.
+        engine: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The time given was over before the heads were there.
+    #[error("The time given to the main model was over")]
+    Late,
 }
 
 /// What an engine can do without a copy; the agent counts the copies of one that cannot.
@@ -89,6 +101,44 @@ pub trait Engine: Send {
     /// [`EngineError::Size`] and [`EngineError::Alignment`] before anything runs,
     /// [`EngineError::Run`] from the runtime; the heads are then undefined.
     fn run(&mut self, tensor: &[u8], heads: &mut [u8]) -> Result<(), EngineError>;
+
+    /// The same, for an answer that is of no use after `by`. A runtime in this process cannot be
+    /// interrupted and ignores the limit; an engine elsewhere gives up then.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], and [`EngineError::Late`] and [`EngineError::Lost`].
+    fn run_by(&mut self, tensor: &[u8], heads: &mut [u8], by: Instant) -> Result<(), EngineError> {
+        let _ = by;
+        self.run(tensor, heads)
+    }
+
+    /// Keeps an engine in another process: beats, looks whether it is there, reconnects. To be
+    /// called while no run is under way; returns when to call again at the latest. `None`: this
+    /// engine needs no keeping.
+    fn tend(&mut self) -> Option<Duration> {
+        None
+    }
+
+    /// How an engine in another process does; one in this process is always there.
+    fn presence(&self) -> Presence {
+        Presence::LOCAL
+    }
+}
+
+/// How an engine in another process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Tensors and heads travel over a network.
+    pub remote: bool,
+    /// A run would be taken now.
+    pub ready: bool,
+    /// How often it was lost so far; one that was never there counts once.
+    pub losses: u64,
+}
+
+impl Presence {
+    /// Of an engine in this process.
+    pub const LOCAL: Self = Self { remote: false, ready: true, losses: 0 };
 }
 
 /// Which runtime to use.
@@ -102,6 +152,16 @@ pub enum EngineChoice {
     Ort,
     /// rten, pure Rust.
     Rten,
+}
+
+impl std::fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Ort => "ort",
+            Self::Rten => "rten",
+        })
+    }
 }
 
 impl std::str::FromStr for EngineChoice {

@@ -53,10 +53,12 @@ impl Device for GpioModel {
         match at {
             0x40..0x58 => self.data[(at as usize - 0x40) / 4],
             0x60..0x78 => self.levels((at as usize - 0x60) / 4),
-            0x204..0x384 if (at - 0x204) % 0x40 == 0 => {
+            0x204..0x384 if (at - 0x204).is_multiple_of(0x40) => {
                 self.direction[(at as usize - 0x204) / 0x40]
             }
-            0x208..0x388 if (at - 0x208) % 0x40 == 0 => self.output[(at as usize - 0x208) / 0x40],
+            0x208..0x388 if (at - 0x208).is_multiple_of(0x40) => {
+                self.output[(at as usize - 0x208) / 0x40]
+            }
             _ => {
                 self.misuse.push(format!("GPIO {at:#x} read"));
                 0
@@ -72,11 +74,11 @@ impl Device for GpioModel {
                 let taken = self.check(bank, taken << shift);
                 self.data[bank] = self.data[bank] & !taken | value << shift & taken;
             }
-            0x204..0x384 if (at - 0x204) % 0x40 == 0 => {
+            0x204..0x384 if (at - 0x204).is_multiple_of(0x40) => {
                 let bank = (at as usize - 0x204) / 0x40;
                 self.direction[bank] = self.check(bank, value);
             }
-            0x208..0x388 if (at - 0x208) % 0x40 == 0 => {
+            0x208..0x388 if (at - 0x208).is_multiple_of(0x40) => {
                 let bank = (at as usize - 0x208) / 0x40;
                 self.output[bank] = self.check(bank, value);
             }

@@ -10,23 +10,46 @@ use tandem_link::board::Board;
 
 use super::{Agent, AgentConfig, StartError};
 use crate::counters::Counters;
-use crate::dataplane::{self, DataPlane, Shared};
+use crate::dataplane::{self, DataPlane, MainLanes, Shared};
 use crate::health::{Restarter, Supervisor};
 use crate::judge::Policy;
-use crate::lanes::{self, CpuChannel, CpuLane, EngineChannel, EngineLane, Waker};
+use crate::lanes::{self, CpuChannel, CpuLane, EngineLane, Waker};
 use crate::slots::{IngestView, Pool};
 
 /// The moving parts of an agent, to be run by threads or polled by hand.
 pub struct Machinery<B: Board> {
     /// The data plane.
     pub data_plane: DataPlane<B>,
-    /// One lane per engine.
+    /// One lane per engine; the one that stands by is the last.
     pub engines: Vec<EngineLane>,
     /// The fallback.
     pub cpu: CpuLane,
     /// Restarts the core.
     pub supervisor: Supervisor,
     pub(super) close: Vec<Box<dyn Fn() + Send>>,
+}
+
+/// The engines of an agent.
+pub struct Engines {
+    /// One lane each.
+    pub main: Vec<Box<dyn Engine>>,
+    /// Runs what the others cannot: they are lost, or failed at a job.
+    pub spare: Option<Box<dyn Engine>>,
+}
+
+impl Engines {
+    /// For people.
+    pub fn describe(&self) -> String {
+        let main: Vec<String> = self.main.iter().map(|engine| engine.describe()).collect();
+        let spare = self.spare.as_ref().map(|engine| format!("; stands by: {}", engine.describe()));
+        main.join(", ") + &spare.unwrap_or_default()
+    }
+}
+
+impl From<Vec<Box<dyn Engine>>> for Engines {
+    fn from(main: Vec<Box<dyn Engine>>) -> Self {
+        Self { main, spare: None }
+    }
 }
 
 impl Agent {
@@ -38,28 +61,30 @@ impl Agent {
         board: Arc<B>,
         config: AgentConfig,
         policy: Policy,
-        engines: Vec<Box<dyn Engine>>,
+        engines: impl Into<Engines>,
     ) -> Result<(Self, Machinery<B>), StartError> {
+        let Engines { main, spare } = engines.into();
         let pool = Pool::of(&*board)?;
         check_slots(&pool, &policy)?;
-        let engine_name = engines.first().map_or("none", |engine| engine.name());
+        let engine_name = main.first().map_or("none", |engine| engine.name());
         let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared::new(counters.clone()));
-        let engine_channel = Arc::new(EngineChannel::default());
         let cpu_channel = Arc::new(CpuChannel::default());
         let restarter = Arc::new(Restarter::default());
         let wake: Waker = Arc::new({
             let board = board.clone();
             move || board.wake()
         });
-        let engine_lanes = engines.into_iter().map(|engine| {
-            let (channel, counters) = (engine_channel.clone(), counters.clone());
-            EngineLane::new(engine, &pool, channel, counters, wake.clone())
-        });
-        let engine_lanes = engine_lanes.collect::<Result<Vec<_>, _>>()?;
-        if engine_lanes.is_empty() {
+        if main.is_empty() {
             return Err(EngineError::Run("no engine was given".into()).into());
         }
+        let (mains, has_spare) = (main.len(), spare.is_some());
+        let lane = |engine| EngineLane::new(engine, &pool, counters.clone(), wake.clone());
+        let engines = main.into_iter().chain(spare).map(lane).collect::<Result<Vec<_>, _>>()?;
+        let mut ports: Vec<_> = engines.iter().map(|lane| lane.port().clone()).collect();
+        let close_engines = ports.clone();
+        let spare = if has_spare { ports.pop() } else { None };
+        debug_assert_eq!(ports.len(), mains);
         let cpu = CpuLane::new(&pool, cpu_channel.clone(), wake)?;
         let supervisor = Supervisor::new(restarter.clone(), {
             let board = board.clone();
@@ -71,15 +96,14 @@ impl Agent {
             &config,
             shared.clone(),
             dataplane::Lanes {
-                engine: engine_channel.clone(),
-                engines: engine_lanes.len(),
+                main: MainLanes::new(ports, spare),
                 cpu: cpu_channel.clone(),
                 restarter: restarter.clone(),
             },
         )?;
         let slots = data_plane.slots().clone();
         let close: Vec<Box<dyn Fn() + Send>> = vec![
-            Box::new(move || engine_channel.close()),
+            Box::new(move || close_engines.iter().for_each(|port| port.channel.close())),
             Box::new(move || cpu_channel.close()),
             Box::new(move || restarter.close()),
         ];
@@ -95,7 +119,7 @@ impl Agent {
             threads: Mutex::default(),
             shared,
         };
-        let machinery = Machinery { data_plane, engines: engine_lanes, cpu, supervisor, close };
+        let machinery = Machinery { data_plane, engines, cpu, supervisor, close };
         Ok((agent, machinery))
     }
 

@@ -12,7 +12,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tandem_engine::Engine;
 use tandem_link::board::{Board, FaultPort, LinePort, RemoteCore};
 use tandem_link::message::Nanos;
 use tandem_link::slot::Owned;
@@ -24,7 +23,7 @@ use crate::job::{Answer, StageRecord, Submission, UnknownCode, Want};
 use crate::judge::{Policy, VerdictRecord};
 use crate::slots::IngestView;
 use crate::ticket::{self, Ticket};
-pub use assemble::Machinery;
+pub use assemble::{Engines, Machinery};
 pub use config::AgentConfig;
 pub use error::{StartError, SubmitError};
 pub use frame::{FrameSlot, IngestedFrame};
@@ -61,7 +60,7 @@ impl Agent {
         board: Arc<B>,
         config: AgentConfig,
         policy: Policy,
-        engines: Vec<Box<dyn Engine>>,
+        engines: impl Into<Engines>,
     ) -> Result<Self, StartError> {
         let (agent, machinery) = Self::assemble(board, config, policy, engines)?;
         agent.spawn(machinery)?;

@@ -5,13 +5,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use tandem_engine::Engine;
 use tandem_link::board::{Board, FaultPort, LinePort, RemoteCore};
 use tandem_link::message::Nanos;
 
 use super::assemble::spawn;
 use super::ports::Ports;
-use super::{Agent, AgentConfig, Machinery, StartError};
+use super::{Agent, AgentConfig, Engines, Machinery, StartError};
 use crate::dataplane::SlotAudit;
 use crate::judge::Policy;
 use crate::lanes::{Bell, Lane};
@@ -97,7 +96,7 @@ impl Agent {
         board: Arc<B>,
         config: AgentConfig,
         policy: Policy,
-        engines: Vec<Box<dyn Engine>>,
+        engines: impl Into<Engines>,
     ) -> Result<Self, StartError> {
         let join_by = board.now().saturating_add(config.health.announce_within);
         let (mut agent, mut machinery) = Self::assemble(board.clone(), config, policy, engines)?;

@@ -86,6 +86,8 @@ names! {
         EngineFailed = "engine_failed",
         /// The main model put out NaN or infinity.
         EngineNotFinite = "engine_not_finite",
+        /// A worker's connection was lost, or a worker was not there at the start.
+        WorkerLost = "worker_lost",
         /// The fallback of a stage failed as well, or was the first to refuse the job.
         CpuRefused = "cpu_refused",
     }
@@ -106,7 +108,8 @@ names! {
         Unknown = "unknown",
         /// Jobs that wanted the tensor and not a verdict.
         TensorsDumped = "tensors_dumped",
-        /// Stages that ran on the CPU in place of the programmable logic.
+        /// Stages that ran on a fallback: the CPU in place of the programmable logic, the engine
+        /// that stands by in place of a worker.
         Fallbacks = "fallbacks",
         /// Parts that the gate saw.
         GateTriggered = "gate_triggered",
@@ -128,6 +131,10 @@ names! {
         EngineTensorCopied = "engine_tensor_bytes_copied",
         /// Head bytes copied since an engine cannot write its slot.
         EngineHeadsCopied = "engine_heads_bytes_copied",
+        /// Tensor bytes sent to workers.
+        WorkerBytesOut = "worker_bytes_out",
+        /// Head bytes received from workers.
+        WorkerBytesIn = "worker_bytes_in",
     }
 }
 

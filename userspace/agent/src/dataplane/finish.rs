@@ -145,7 +145,7 @@ impl<B: Board> DataPlane<B> {
         else {
             return;
         };
-        answer.deadline_met = !past;
+        answer.deadline_met = !past && verdict != Err(UnknownCode::Late);
         (answer.record, answer.code) = match verdict {
             Ok(record) => (record, None),
             Err(code) => (VerdictRecord::UNKNOWN, Some(code)),

@@ -6,6 +6,7 @@
 //! latest; [`DataPlane::run`] is the loop around it for a thread.
 
 mod finish;
+mod main_lanes;
 mod peer;
 mod quarantine;
 mod shared;
@@ -23,8 +24,9 @@ use crate::agent::{AgentConfig, StartError};
 use crate::counters::{Counters, Flow, Incident};
 use crate::health::{Health, Restarter};
 use crate::job::{Client, Hold, JOBS, Job, State, Submission, UnknownCode};
-use crate::lanes::{CpuChannel, EngineChannel};
+use crate::lanes::CpuChannel;
 use crate::slots::{PayloadGuard, Pool, RecordView};
+pub use main_lanes::MainLanes;
 use peer::{Cancels, Pings};
 use quarantine::Quarantine;
 pub use shared::{ClassAudit, Command, PeerReport, PeerState, Report, Shared, SlotAudit, Trigger};
@@ -33,9 +35,7 @@ pub use shared::{ClassAudit, Command, PeerReport, PeerState, Report, Shared, Slo
 #[derive(Debug)]
 pub struct Lanes {
     /// To the engine lanes.
-    pub engine: Arc<EngineChannel>,
-    /// How many engine lanes share it.
-    pub engines: usize,
+    pub main: MainLanes,
     /// To the CPU lane.
     pub cpu: Arc<CpuChannel>,
     /// To the supervisor.
@@ -64,8 +64,6 @@ pub struct DataPlane<B: Board> {
     stop_within: Nanos,
     stop_by: Option<Nanos>,
     next_id: JobId,
-    /// Requests with the engine lanes.
-    in_engine: usize,
     /// Images whose ingest began by then are in doubt.
     doubt_until: Option<Nanos>,
     /// Undecodable messages from the peer so far.
@@ -111,7 +109,6 @@ impl<B: Board> DataPlane<B> {
             stop_by: None,
             jobs: std::array::from_fn(|_| Job::default()),
             next_id: 1,
-            in_engine: 0,
             doubt_until: None,
             garbled: 0,
             ring_full: false,

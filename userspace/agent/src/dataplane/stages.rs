@@ -1,5 +1,7 @@
 //! Stages: which silicon runs the next one, and what becomes of a run.
 
+use std::time::{Duration, Instant};
+
 use tandem_link::board::Board;
 use tandem_link::master::Refused;
 use tandem_link::message::{JobStatus, Nanos};
@@ -7,10 +9,16 @@ use tandem_link::slot::Owned;
 use tandem_link::{LinkError, SlotClass};
 
 use super::DataPlane;
+use super::main_lanes::Place;
 use crate::api::Silicon;
 use crate::counters::{Flow, Incident, StageName};
 use crate::job::{Hold, JOBS, StageRecord, State, UnknownCode, Want};
-use crate::lanes::{CpuReply, CpuRequest, CpuWork, EngineReply, EngineRequest};
+use crate::lanes::{
+    CpuReply, CpuRequest, CpuWork, EngineFailure, EngineReply, EngineRequest, FailureKind,
+};
+
+/// A job's time is at most this to an engine, so that adding it to a clock cannot overflow.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Where a stage goes now.
 enum Site {
@@ -132,8 +140,7 @@ impl<B: Board> DataPlane<B> {
         self.stand_in(i, CpuWork::Post { heads, result, params }, State::PostCpu);
     }
 
-    /// To an engine, one more than there are engines at most: what waits longer stays in the job
-    /// table, where a later job with an earlier deadline can overtake it.
+    /// To the copy, or to an engine, if one has room.
     fn start_main(&mut self, i: usize) {
         let State::Prepared(tensor) = self.jobs[i].take_state() else { return };
         let Some(client) = &mut self.jobs[i].client else { return };
@@ -143,21 +150,26 @@ impl<B: Board> DataPlane<B> {
             let work = CpuWork::Copy { tensor, bytes: tensor_bytes, into };
             return self.ask_cpu(i, work, State::Copying);
         }
-        let heads_bytes = client.answer.policy.heads_bytes;
-        let heads = (self.in_engine <= self.lanes.engines)
-            .then(|| self.slots.take(SlotClass::Heads))
-            .flatten();
-        let Some(heads) = heads else {
+        let (heads_bytes, deadline) = (client.answer.policy.heads_bytes, client.deadline);
+        let place = self.lanes.main.place(self.jobs[i].to_cpu);
+        let heads = place.and_then(|_| self.slots.take(SlotClass::Heads));
+        let (Some(place), Some(heads)) = (place, heads) else {
             self.jobs[i].state = State::Prepared(tensor);
             return;
         };
-        let request = EngineRequest { job: i, tensor, heads, tensor_bytes, heads_bytes };
-        match self.lanes.engine.ask(request) {
-            Ok(()) => {
-                self.in_engine += 1;
-                self.jobs[i].state = State::Main;
+        let left = deadline.saturating_sub(self.board.now());
+        let by = Instant::now() + Duration::from_nanos(left).min(LONGEST);
+        let request = EngineRequest { job: i, tensor, heads, tensor_bytes, heads_bytes, by };
+        if let Err(request) = self.lanes.main.ask(place, request) {
+            self.jobs[i].state = State::Prepared(request.tensor);
+            return;
+        }
+        self.jobs[i].state = State::Main;
+        if place == Place::Spare {
+            self.counters.flow(Flow::Fallbacks);
+            if !self.jobs[i].to_cpu {
+                self.mark(i, Incident::WorkerLost);
             }
-            Err(request) => self.jobs[i].state = State::Prepared(request.tensor),
         }
     }
 
@@ -282,7 +294,7 @@ impl<B: Board> DataPlane<B> {
 
     /// Takes the lanes' replies.
     pub(super) fn collect(&mut self, now: Nanos) {
-        while let Some(reply) = self.lanes.engine.reply() {
+        while let Some(reply) = self.lanes.main.reply() {
             self.engine_replied(reply, now);
         }
         while let Some(reply) = self.lanes.cpu.reply() {
@@ -292,18 +304,36 @@ impl<B: Board> DataPlane<B> {
 
     fn engine_replied(&mut self, reply: EngineReply, now: Nanos) {
         let EngineReply { job: i, tensor, heads, failure } = reply;
-        drop(tensor);
-        self.in_engine -= 1;
         self.jobs[i].state = State::Free;
         let Some(client) = &mut self.jobs[i].client else { return };
         let silicon = client.answer.policy.silicon;
-        if failure.is_some() {
-            client.answer.detail = failure;
-            self.counters.incident(Incident::EngineFailed);
-            return self.answer(i, Err(UnknownCode::EngineFailed));
+        if let Some(failure) = failure {
+            return self.engine_failed(i, tensor, failure);
         }
+        drop(tensor);
         self.stage_done(i, now, StageName::Main, silicon);
         self.jobs[i].state = State::Inferred(Hold::Ours(heads));
+    }
+
+    /// An engine did not give heads. Once, another one may try while there is one.
+    fn engine_failed(&mut self, i: usize, tensor: Owned, failure: EngineFailure) {
+        let (incident, again) = match failure.kind {
+            FailureKind::Late => return self.answer(i, Err(UnknownCode::Late)),
+            FailureKind::Failed => (Incident::EngineFailed, self.lanes.main.has_spare()),
+            FailureKind::Lost => (Incident::WorkerLost, self.lanes.main.has_other()),
+        };
+        if failure.kind == FailureKind::Failed {
+            self.counters.incident(incident);
+        }
+        if again && !std::mem::replace(&mut self.jobs[i].to_cpu, true) {
+            self.mark(i, incident);
+            self.jobs[i].state = State::Prepared(tensor);
+            return;
+        }
+        if let Some(client) = &mut self.jobs[i].client {
+            client.answer.detail = Some(failure.text);
+        }
+        self.answer(i, Err(UnknownCode::EngineFailed));
     }
 
     fn cpu_replied(&mut self, reply: CpuReply, now: Nanos) {

@@ -1,6 +1,7 @@
 //! A doorbell between threads of the agent: rings are not lost, and are merged.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Remembers one ring until somebody waits.
 #[derive(Debug, Default)]
@@ -30,11 +31,22 @@ impl Bell {
 
     /// Waits for a ring, or takes one that came before.
     pub fn wait(&self) {
+        self.wait_for(Duration::MAX);
+    }
+
+    /// The same, no longer than `longest`.
+    pub fn wait_for(&self, longest: Duration) {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rung = self
-            .changed
-            .wait_while(rung, |rung| !rung.pending && !rung.forever)
-            .unwrap_or_else(PoisonError::into_inner);
+        let silent = |rung: &mut Rings| !rung.pending && !rung.forever;
+        let mut rung = match longest {
+            Duration::MAX => {
+                self.changed.wait_while(rung, silent).unwrap_or_else(PoisonError::into_inner)
+            }
+            longest => {
+                let waited = self.changed.wait_timeout_while(rung, longest, silent);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         rung.pending = false;
     }
 }

@@ -10,13 +10,14 @@ mod engine;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
 use crate::job::JOBS;
 pub use bell::Bell;
 pub use cpu::{CpuChannel, CpuLane, CpuReply, CpuRequest, CpuWork};
-pub use engine::{EngineChannel, EngineLane, EngineReply, EngineRequest};
+pub use engine::{EngineFailure, EngineLane, EnginePort, EngineReply, EngineRequest, FailureKind};
 
 /// Called after a reply was queued; wakes the data plane.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -68,6 +69,17 @@ impl<Request, Reply> Channel<Request, Reply> {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Waits for a request, for the end, or for `longest`; `false` at the end.
+    fn wait_for(&self, longest: Duration) -> bool {
+        if self.requests.is_empty() {
+            if self.is_closed() {
+                return false;
+            }
+            self.bell.wait_for(longest);
+        }
+        true
+    }
+
     /// Queues a reply. There is room: replies are at most requests, and those at most [`JOBS`].
     fn answer(&self, reply: Reply) {
         let refused = self.replies.push(reply).is_err();
@@ -94,11 +106,5 @@ pub fn run(mut lane: impl Lane) {
 
 /// The waiting half of [`Lane::wait`], the same for every lane.
 fn wait<Request, Reply>(channel: &Channel<Request, Reply>) -> bool {
-    if channel.requests.is_empty() {
-        if channel.is_closed() {
-            return false;
-        }
-        channel.bell.wait();
-    }
-    true
+    channel.wait_for(Duration::MAX)
 }

@@ -188,7 +188,7 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
         setup.spin.core_spin_us = us;
         setup.spin.agent_spin_us = us;
     }
-    setup.engine.choice = *engine;
+    setup.choose(engine);
     setup.engine.threads = *threads;
     setup.engine.library.clone_from(library);
     Ok(setup)

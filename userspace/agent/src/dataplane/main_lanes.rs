@@ -1,0 +1,96 @@
+//! Which engine runs the main model of a job.
+
+use std::sync::Arc;
+
+use crate::lanes::{EnginePort, EngineReply, EngineRequest};
+
+/// Where a job may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// This lane of the engines.
+    Main(usize),
+    /// The engine that stands by.
+    Spare,
+}
+
+/// An engine and the requests that it has.
+#[derive(Debug)]
+struct Entry {
+    port: Arc<EnginePort>,
+    has: usize,
+}
+
+impl Entry {
+    fn new(port: Arc<EnginePort>) -> Self {
+        Self { port, has: 0 }
+    }
+
+    fn reply(&mut self) -> Option<EngineReply> {
+        let reply = self.port.channel.reply()?;
+        self.has -= 1;
+        Some(reply)
+    }
+}
+
+/// The ways to the engine lanes.
+#[derive(Debug)]
+pub struct MainLanes {
+    main: Vec<Entry>,
+    spare: Option<Entry>,
+}
+
+impl MainLanes {
+    /// To these lanes, and to one that stands by.
+    pub fn new(main: Vec<Arc<EnginePort>>, spare: Option<Arc<EnginePort>>) -> Self {
+        Self { main: main.into_iter().map(Entry::new).collect(), spare: spare.map(Entry::new) }
+    }
+
+    /// An engine stands by.
+    pub fn has_spare(&self) -> bool {
+        self.spare.is_some()
+    }
+
+    /// There is an engine besides one that was just lost.
+    pub fn has_other(&self) -> bool {
+        self.spare.is_some() || self.main.iter().any(|entry| entry.port.is_ready())
+    }
+
+    /// The engine with the fewest requests, among those that are there. They have one more than
+    /// there are engines at most: what waits longer stays in the job table, where a later job with
+    /// an earlier deadline can overtake it. A job that `failed` goes to the engine that stands by,
+    /// and so does every one while no other is there. Without any, a lost one is asked: it
+    /// reconnects, or says why not.
+    pub fn place(&self, failed: bool) -> Option<Place> {
+        let ready = self.main.iter().any(|entry| entry.port.is_ready());
+        if let Some(spare) = &self.spare
+            && (failed || !ready)
+        {
+            return (spare.has <= 1).then_some(Place::Spare);
+        }
+        let usable = || self.main.iter().enumerate().filter(|(_, e)| e.port.is_ready() || !ready);
+        let (requests, engines) =
+            usable().fold((0, 0), |(requests, engines), (_, e)| (requests + e.has, engines + 1));
+        let least = usable().min_by_key(|(_, entry)| entry.has);
+        (requests <= engines).then(|| least.map(|(index, _)| Place::Main(index))).flatten()
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// The request, if the lane's queue is full.
+    pub fn ask(&mut self, place: Place, request: EngineRequest) -> Result<(), EngineRequest> {
+        let entry = match place {
+            Place::Main(index) => self.main.get_mut(index),
+            Place::Spare => self.spare.as_mut(),
+        };
+        let Some(entry) = entry else { return Err(request) };
+        entry.port.channel.ask(request)?;
+        entry.has += 1;
+        Ok(())
+    }
+
+    /// Takes a reply.
+    pub fn reply(&mut self) -> Option<EngineReply> {
+        self.main.iter_mut().chain(&mut self.spare).find_map(Entry::reply)
+    }
+}
