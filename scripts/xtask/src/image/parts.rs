@@ -28,6 +28,9 @@ pub fn root(job: &Job<'_>, programs: &Path, firmware: &Path) -> Result<PathBuf> 
     for folder in ["data", "dev", "proc", "run", "sys", "tmp", "var/log"] {
         fs::create_dir_all(root.join(folder))?;
     }
+    if !job.target.weights {
+        run(job.tool("find").arg(&root).args(["-name", "*.onnx", "-delete"]))?;
+    }
     let image = job.join("root.squashfs");
     let _ = fs::remove_file(&image);
     run(job

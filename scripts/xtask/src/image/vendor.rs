@@ -13,6 +13,9 @@ pub struct Target {
     pub tree: Option<&'static str>,
     /// Linux's name of the serial line that people see.
     pub console: &'static str,
+    /// Whether the slots hold the models' weights; QEMU's card is read slowly, and its main model
+    /// runs in a worker.
+    pub weights: bool,
     /// What the user puts into `boards/NAME/vendor`.
     pub parts: &'static [Part],
 }
@@ -42,11 +45,12 @@ const LOGIC: Part = Part {
 };
 
 const TARGETS: [Target; 4] = [
-    Target { name: "qemu", tree: None, console: "ttyPS0", parts: &[] },
+    Target { name: "qemu", tree: None, console: "ttyPS0", weights: false, parts: &[] },
     Target {
         name: "kv260",
         tree: Some("smk-k26-revA-sm-k26-revA-sck-kv-g-revB.dtb"),
         console: "ttyPS1",
+        weights: true,
         // FSBL, PMU firmware, TF-A and U-Boot lie in the module's QSPI flash (UG1089).
         parts: &[LOGIC],
     },
@@ -54,12 +58,14 @@ const TARGETS: [Target; 4] = [
         name: "zcu102",
         tree: Some("zynqmp-zcu102-rev1.0.dtb"),
         console: "ttyPS0",
+        weights: true,
         parts: &[BOOT, LOGIC],
     },
     Target {
         name: "ultra96v2",
         tree: Some("avnet-ultra96-rev1.dtb"),
         console: "ttyPS0",
+        weights: true,
         parts: &[BOOT, LOGIC],
     },
 ];
