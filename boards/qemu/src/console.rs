@@ -40,6 +40,11 @@ impl Console {
         Ok(Self { line, heard: Vec::new(), transcript: Vec::new(), commands: 0 })
     }
 
+    /// Waits for words that the guest prints.
+    pub(crate) fn wait(&mut self, words: &str, alive: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.hear(words, alive).map(|_| ())
+    }
+
     /// Waits for the guest's first prompt.
     pub(crate) fn ready(&mut self, alive: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         self.hear(READY, alive)?;

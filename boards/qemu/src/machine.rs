@@ -72,6 +72,11 @@ impl Machine {
             None => Ok(()),
         };
         let mut console = Console::connect(&folder.path().join("uart0"), &mut alive)?;
+        if options.card.is_some() {
+            // Reading and hashing a slot takes as long as a boot does.
+            console.wait("tandem: looking for the slot", &mut alive)?;
+            console.wait("of /dev/mmcblk", &mut alive)?;
+        }
         console.ready(&mut alive)?;
         let control = UnixDatagram::unbound()?;
         let memory = File::options().read(true).write(true).open(folder.path().join("ddr"))?;
