@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Deserialize;
-use tandem_boards::{Board, Range};
+use tandem_boards::{Board, PL_PS, Range};
 
 use crate::error::BitstreamError;
 use crate::manifest::{Map, SCHEMA};
@@ -111,14 +111,23 @@ impl KernelSet {
 /// # Errors
 /// [`BitstreamError::Value`] for a board without silicon, or a kernel without its streams.
 pub fn tcl(board: &Board, set: &KernelSet) -> Result<String, BitstreamError> {
-    let bad = |field: String, rule| BitstreamError::Value {
+    let wrong = |field: String, value: String, rule| BitstreamError::Value {
         file: format!("board {}", board.name),
         field,
-        value: "missing".into(),
+        value,
         rule,
     };
+    let bad = |field, rule| wrong(field, "missing".into(), rule);
     let silicon = || bad("device".into(), "a bitstream needs a board of silicon");
     let device = board.device.as_ref().ok_or_else(silicon)?;
+    // hw/vivado/block.tcl wires them so.
+    let lines = board.interrupts.iter().flat_map(|interrupts| interrupts.lines());
+    for ((name, spi), wired) in lines.zip(*PL_PS[0].start()..) {
+        if spi != wired {
+            let rule = "the block design puts the lines on pl_ps_irq0, from SPI 89 on, in order";
+            return Err(wrong(format!("interrupts.{name}"), spi.to_string(), rule));
+        }
+    }
     let mut text = String::from("# Made by `tandem-bitstream plan`: do not edit.\n");
     let mut set_variable = |name: &str, value: &str| {
         writeln!(text, "set tandem({name}) {{{value}}}").expect("a string takes all");

@@ -109,6 +109,9 @@ fn what_no_plan_can_be_made_of_is_refused() {
         let message = KernelSet::parse(text, "s.toml").expect_err("refused").to_string();
         assert!(message.contains(wanted), "{message}");
     }
+    let other = include_str!("../../boards/kv260.toml").replace("pre = 93", "pre = 104");
+    let message = tcl(&other.parse().expect("good"), &set).expect_err("other wires").to_string();
+    assert!(message.contains("interrupts.pre = 104: the block design puts"), "{message}");
 }
 
 #[test]

@@ -8,12 +8,13 @@ mod rtl;
 use crate::Board;
 
 pub use firmware::{constants, memory_x};
+pub use overlay::package;
 
 /// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Name in the board's folder.
-    pub name: &'static str,
+    pub name: String,
     /// Content.
     pub text: String,
 }
@@ -22,11 +23,11 @@ pub struct Output {
 #[must_use]
 pub fn files(board: &Board) -> Vec<Output> {
     let mut files = Vec::new();
-    let mut add = |name, text: Option<String>| {
-        files.extend(text.map(|text| Output { name, text }));
+    let mut add = |name: &str, text: Option<String>| {
+        files.extend(text.map(|text| Output { name: name.into(), text }));
     };
     add("tandem.dtsi", linux::base(board));
-    add("pl.dtso", overlay::logic(board));
+    add("pl.dtso", overlay::logic(board, &format!("tandem-{}.bit.bin", board.name)));
     add("memory.x", memory_x(board));
     add("board.rs", constants(board));
     add("tandem_board_pkg.sv", rtl::package(board));

@@ -263,3 +263,123 @@ fn a_length_field_too_short_for_a_slot_is_refused() {
     assert!(kv260("dma_length_bits = 26", "dma_length_bits = 24").contains("too few"));
     Board::parse(&KV260.replace("length_bits = 26", "length_bits = 25"), "b").expect("25 bits do");
 }
+
+#[test]
+fn what_the_chip_has_not_is_named() {
+    for (from, to, wanted) in [
+        // Interrupts.
+        (
+            "pre_s2mm = 90",
+            "pre_s2mm = 89",
+            "interrupts.pre_mm2s and interrupts.pre_s2mm are both SPI 89",
+        ),
+        ("gate = 95", "gate = 97", "interrupts.gate = 97: must be an SPI of PL_PS group 0"),
+        ("gate = 95", "gate = 103", "interrupts.gate = 103: must be an SPI of PL_PS group 0"),
+        ("gate = 95", "gate = 121", "interrupts.gate = 121: must be an SPI of PL_PS group 0"),
+        // Doorbells.
+        ("linux = \"pl0\"", "linux = \"apu\"", "ipi.linux = apu: must be pl0 to pl3: the APU's"),
+        ("linux = \"pl0\"", "linux = \"rpu1\"", "ipi.linux = rpu1: must be pl0 to pl3"),
+        ("linux = \"pl0\"", "linux = \"rpu0\"", "ipi.linux and ipi.rpu are both agent rpu0"),
+        ("rpu = \"rpu0\"", "rpu = \"pl1\"", "ipi.rpu = pl1: must be rpu0 or rpu1"),
+        ("linux = \"pl0\"", "linux = \"pl4\"", "unknown variant `pl4`"),
+        // TCM.
+        (
+            "base = 0x0002_0000, size",
+            "base = 0x0001_0000, size",
+            "rpu.btcm [0x00010000, 0x00020000)",
+        ),
+        (
+            "0x0001_0000, global = 0xFFE0",
+            "0x0001_1000, global = 0xFFE0",
+            "[0x00000000, 0x00011000)",
+        ),
+        (
+            "0x0001_0000, global = 0xFFE2",
+            "0x0002_0000, global = 0xFFE2",
+            "[0x00020000, 0x00030000)",
+        ),
+        ("0x0001_0000, global = 0xFFE2", "0x0000_7000, global = 0xFFE2", "rpu.btcm.size = 0x7000"),
+        ("0xFFE0_0000", "0xFFE9_0000", "rpu.atcm.global = 0xffe90000: is not where other masters"),
+        ("0xFFE2_0000", "0x0002_0000", "rpu.btcm.global = 0x00020000: is not where other masters"),
+        ("mode = \"split\"", "mode = \"both\"", "unknown variant `both`"),
+        // Linux.
+        (
+            "cma = 0x1000_0000",
+            "cma = 0x0040_0000",
+            "linux.cma = 0x400000: is less than device.bitstream_max",
+        ),
+        (
+            "cma = 0x1000_0000",
+            "cma = 0x1010_0000",
+            "linux.cma = 0x10100000: must be a multiple of 4 MiB",
+        ),
+        ("earlycon", "\\\"", "linux.bootargs ="),
+        ("tandem-pool", "dma-heap", "unknown variant `dma-heap`"),
+        ("bitstream_max = 0x0080_0000", "bitstream_max = 0", "device.bitstream_max = 0"),
+        ("name = \"pre.mm2s\"", "name = \"2x\"", "stream.name = 2x: must be a letter"),
+        (
+            "linux = \"uart1\"",
+            "linux = \"uart1\"\nrpu = \"uart1\"",
+            "console.linux and console.rpu are both uart1",
+        ),
+    ] {
+        let message = kv260(from, to);
+        assert!(message.contains(wanted), "{message}\n  wanted: {wanted}");
+    }
+}
+
+#[test]
+fn the_second_core_does_not_run_alone_in_lockstep() {
+    let lockstep = KV260
+        .replace("mode = \"split\"", "mode = \"lockstep\"")
+        .replace("size = 0x0001_0000, global", "size = 0x0002_0000, global");
+    let board = Board::parse(&lockstep, "b").expect("128 KiB a bank");
+    assert_eq!(board.rpu.expect("an R5F").btcm.size, 0x2_0000);
+    let message = refuse(&lockstep.replace("rpu = \"rpu0\"", "rpu = \"rpu1\"")).1;
+    assert!(message.contains("ipi.rpu = rpu1: must be rpu0 in lockstep"), "{message}");
+}
+
+#[test]
+fn memory_that_the_r5f_does_not_see_is_refused() {
+    let ddr = "[ddr]\nbase = 0x6000_0000\nsize = 0x1000_0000";
+    assert!(KV260.contains(ddr));
+    let link = "[regions.link]\nbase = 0x6000_0000";
+    for (whole, place) in [
+        ("[ddr]\nbase = 0\nsize = 0x7000_0000", "0x0008_0000"),
+        ("[ddr]\nbase = 0x6000_0000\nsize = 0x4000_0000", "0x9000_0000"),
+    ] {
+        let link = KV260.replace(link, &format!("[regions.link]\nbase = {place}"));
+        // The logic moves out of the way.
+        let text = link.replace(ddr, whole).replace("base = 0x8", "base = 0xA");
+        let (_, message) = refuse(&text);
+        let wanted = "is not inside the DDR that an R5F sees [0x00100000, 0x80000000)";
+        assert!(message.contains("regions.link"), "{message}");
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn what_the_mpu_cannot_cover_is_refused() {
+    let rule = "must be a power of two, at a multiple of itself: the R5F's MPU covers nothing else";
+    let log = "base = 0x6002_0000\nsize = 0x0001_0000";
+    for (to, range) in [
+        ("base = 0x6002_0000\nsize = 0x0000_F000", "[0x60020000, 0x6002f000)"),
+        ("base = 0x6002_1000\nsize = 0x0000_2000", "[0x60021000, 0x60023000)"),
+    ] {
+        let message = kv260(log, to);
+        assert!(message.contains(&format!("regions.log = {range}: {rule}")), "{message}");
+    }
+    // One region covers all blocks: a block far from the others makes it cover memory, too.
+    let message = kv260("base = 0x8004_0000", "base = 0x5000_0000");
+    assert!(message.contains("overlaps what the MPU covers for pl.*"), "{message}");
+}
+
+#[test]
+fn a_board_with_an_r5f_needs_what_linux_and_it_need() {
+    for table in ["rpu", "ipi", "interrupts", "console"] {
+        let start = KV260.find(&format!("[{table}]")).expect("the table");
+        let end = start + KV260[start + 1..].find("\n[").expect("another") + 1;
+        let (_, message) = refuse(&format!("{}{}", &KV260[..start], &KV260[end..]));
+        assert!(message.contains(&format!("{table} = none: is missing")), "{message}");
+    }
+}

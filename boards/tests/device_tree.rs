@@ -102,6 +102,19 @@ fn every_fragment_and_overlay_compiles() {
 }
 
 #[test]
+fn u_dma_buf_takes_the_reserved_memory() {
+    if !compiler() {
+        return;
+    }
+    let kv260 = include_str!("../kv260.toml").replace("\"tandem-pool\"", "\"u-dma-buf\"");
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let tree = fragment(&Board::parse(&kv260, "b").expect("good"), folder.path());
+    assert_eq!(get(&tree, "/tandem-pool", "compatible", "s").expect("it"), "ikwzm,u-dma-buf");
+    assert_eq!(get(&tree, "/tandem-pool", "size", "x").expect("it"), "f000000");
+    assert!(get(&tree, "/tandem-pool", "memory-region", "x").is_some());
+}
+
+#[test]
 fn lockstep_and_the_second_core_have_their_banks() {
     let kv260 = include_str!("../kv260.toml");
     let lockstep = kv260

@@ -126,6 +126,48 @@ static void exports(int pool, const struct tandem_pool_info *info)
 	ok(ioctl(pool, _IO('t', 0x7f)) == -1 && errno == ENOTTY, "unknown commands are refused");
 }
 
+/* What pool-import answers to a dma-buf: 0, and where a device was told that it lies; or -errno. */
+static int import(int buffer, int coherent, uint64_t *address, uint64_t *length)
+{
+	int file = open("/sys/module/pool_import/parameters/coherent", O_WRONLY);
+	char text[64] = "", *rest;
+	int error = 0;
+
+	if (write(file, coherent ? "Y" : "N", 1) != 1)
+		error = -errno;
+	close(file);
+	file = open("/sys/module/pool_import/parameters/fd", O_RDWR);
+	snprintf(text, sizeof(text), "%d", buffer);
+	if (!error && write(file, text, strlen(text)) < 0)
+		error = -errno;
+	memset(text, 0, sizeof(text));
+	if (!error && pread(file, text, sizeof(text) - 1, 0) < 0)
+		error = -errno;
+	close(file);
+	*address = strtoull(text, &rest, 0);
+	*length = strtoull(rest, NULL, 0);
+	return error;
+}
+
+/* Devices that see what the processors see may import. */
+static void imports(int pool, const struct tandem_pool_info *info)
+{
+	int coherent = info->flags & TANDEM_POOL_COHERENT;
+	uint64_t address, length;
+	int buffer;
+
+	if (access("/sys/module/pool_import", F_OK)) {
+		printf("# no module pool-import: nothing is imported\n");
+		return;
+	}
+	buffer = export_part(pool, PAGE, 2 * PAGE, O_RDWR | O_CLOEXEC);
+	ok(!import(buffer, 1, &address, &length), "a coherent device imports two pages");
+	ok(address == info->bus_address + PAGE && length == 2 * PAGE, "at their place");
+	ok(import(buffer, 0, &address, &length) == (coherent ? -EOPNOTSUPP : 0),
+	   "another one only where mappings are not cached");
+	close(buffer);
+}
+
 /* UIO shows the same region. */
 static void uio(const char *device, const struct tandem_pool_info *info, int pool)
 {
@@ -146,6 +188,20 @@ static void uio(const char *device, const struct tandem_pool_info *info, int poo
 	close(file);
 }
 
+/* The number in a file of the pool's folder in sysfs; 0 where there is none. */
+static uint64_t sysfs(const char *name)
+{
+	char path[64], text[32] = "";
+	int file;
+
+	snprintf(path, sizeof(path), "/sys/class/misc/tandem-pool/%s", name);
+	file = open(path, O_RDONLY);
+	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(file);
+	return strtoull(text, NULL, 0);
+}
+
 int main(int count, char **arguments)
 {
 	struct tandem_pool_info info;
@@ -161,8 +217,11 @@ int main(int count, char **arguments)
 	printf("# %#llx bytes at %#llx, flags %#x\n", (unsigned long long)info.size,
 	       (unsigned long long)info.bus_address, info.flags);
 	ok(info.size >= 4 * PAGE && info.size % PAGE == 0, "it is whole pages");
+	ok(sysfs("addr") == info.bus_address && sysfs("size") == info.size, "sysfs says the same");
+	ok(sysfs("coherent") == (info.flags & TANDEM_POOL_COHERENT), "and whether it is coherent");
 	mappings(pool, &info);
 	exports(pool, &info);
+	imports(pool, &info);
 	if (count > 1)
 		uio(arguments[1], &info, pool);
 	printf("1..%d\n", number);

@@ -321,6 +321,40 @@ static const struct file_operations pool_fops = {
 	.llseek = noop_llseek,
 };
 
+/* ---- sysfs: /sys/class/misc/tandem-pool ---- */
+
+/* misc_register() makes the device's data the miscdevice. */
+static struct pool *pool_of(struct device *dev)
+{
+	return container_of(dev_get_drvdata(dev), struct pool, misc);
+}
+
+static ssize_t addr_show(struct device *dev, struct device_attribute *attribute, char *text)
+{
+	return sysfs_emit(text, "%pa\n", &pool_of(dev)->base);
+}
+static DEVICE_ATTR_RO(addr);
+
+static ssize_t size_show(struct device *dev, struct device_attribute *attribute, char *text)
+{
+	return sysfs_emit(text, "%#zx\n", pool_of(dev)->size);
+}
+static DEVICE_ATTR_RO(size);
+
+static ssize_t coherent_show(struct device *dev, struct device_attribute *attribute, char *text)
+{
+	return sysfs_emit(text, "%d\n", pool_of(dev)->coherent);
+}
+static DEVICE_ATTR_RO(coherent);
+
+static struct attribute *pool_attrs[] = {
+	&dev_attr_addr.attr,
+	&dev_attr_size.attr,
+	&dev_attr_coherent.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(pool);
+
 /* ---- UIO and probing ---- */
 
 static int pool_uio_mmap(struct uio_info *info, struct vm_area_struct *vma)
@@ -354,6 +388,7 @@ static int pool_register(struct device *dev, struct pool *pool)
 	pool->misc.name = "tandem-pool";
 	pool->misc.fops = &pool_fops;
 	pool->misc.parent = dev;
+	pool->misc.groups = pool_groups;
 	error = misc_register(&pool->misc);
 	if (error)
 		return dev_err_probe(dev, error, "no /dev/tandem-pool\n");
@@ -375,7 +410,7 @@ static int pool_probe(struct platform_device *pdev)
 	if (region_intersects(region->start, resource_size(region), IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return dev_err_probe(dev, -EBUSY,
-				     "%pR is the kernel's memory: reserve it with no-map\n", region);
+				     "%pR is the kernel's memory, not reserved\n", region);
 	if (!devm_request_mem_region(dev, region->start, resource_size(region), "tandem-pool"))
 		return dev_err_probe(dev, -EBUSY, "%pR is taken\n", region);
 
@@ -414,7 +449,7 @@ module_platform_driver(pool_driver);
 
 MODULE_DESCRIPTION("Payload memory of a Tandem board");
 MODULE_LICENSE("GPL");
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#if KERNEL_VERSION(6, 13, 0) <= LINUX_VERSION_CODE
 MODULE_IMPORT_NS("DMA_BUF");
 #else
 MODULE_IMPORT_NS(DMA_BUF);

@@ -19,7 +19,7 @@ use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
 /// A bound that only a hang exceeds: an emulated machine on a busy host is slow.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Memory of the guest.
 const MEMORY: &str = "2G";
 /// Port of the agent's HTTP interface in the guest.
@@ -119,14 +119,18 @@ impl Machine {
         Ok(())
     }
 
-    /// Asks the firmware for a crash, by its number in `firmware/rpu/src/provoke.rs`.
+    /// Asks the firmware for a crash, by its number in `firmware/rpu/src/provoke.rs`; returns its
+    /// record.
     ///
     /// # Errors
-    /// The file's or the socket's.
-    pub fn provoke(&self, ask: u32) -> Result<()> {
+    /// If there is none within [`PATIENCE`].
+    pub fn provoke(&self, ask: u32) -> Result<Record> {
         let at = self.board.pl.dma_pre.base + glue::PAGE + glue::PROVOKE;
+        let before = self.crashes()?.last().map_or(0, |record| record.sequence);
         self.memory.write_all_at(&ask.to_le_bytes(), at.into())?;
-        self.order(Order::Ring)
+        self.order(Order::Ring)?;
+        let newer = || Ok(self.crashes()?.pop().filter(|record| record.sequence > before));
+        until("the crash record", newer)
     }
 
     /// The firmware's crash records, oldest first.

@@ -3,11 +3,13 @@
 use crate::Files;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A running `gpu-worker`; killed when dropped.
 pub struct Worker {
     child: Child,
+    // Kept open: what it prints at its end has a reader.
+    _output: BufReader<ChildStdout>,
     port: u16,
 }
 
@@ -26,13 +28,13 @@ impl Worker {
             .spawn()
             .with_context(|| format!("{}; cargo xtask qemu build makes it", program.display()))?;
         let mut line = String::new();
-        let output = child.stdout.take().context("gpu-worker has no output")?;
-        BufReader::new(output).read_line(&mut line)?;
+        let mut output = BufReader::new(child.stdout.take().context("gpu-worker has no output")?);
+        output.read_line(&mut line)?;
         let told: serde_json::Value = serde_json::from_str(&line)
             .with_context(|| format!("gpu-worker said {line:?} instead of its address"))?;
         let address = told["listen"].as_str().unwrap_or_default();
         match address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()) {
-            Some(port) => Ok(Self { child, port }),
+            Some(port) => Ok(Self { child, _output: output, port }),
             None => bail!("gpu-worker tells no address: {line}"),
         }
     }

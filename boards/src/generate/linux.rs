@@ -127,7 +127,7 @@ fn pool(board: &Board) -> String {
 
 fn u_dma_buf(board: &Board) -> String {
     format!(
-        "\ttandem-pool {{\n\t\tcompatible = \"ikwzm,u-dma-buf\";\n\t\tdevice-name = \"tandem-pool\";\n\
+        "\ttandem-pool {{\n\t\tcompatible = \"ikwzm,u-dma-buf\";\n\t\tdevice-name = \"udmabuf0\";\n\
          \t\tsize = <{:#010x}>;\n\t\tmemory-region = <&tandem_pool_memory>;\n{}\t}};\n",
         board.regions.pool.size,
         coherence(board).replace("\t\t\t", "\t\t"),

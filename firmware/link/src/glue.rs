@@ -24,7 +24,8 @@ pub const RPU_COUNT: u32 = 0x0C;
 pub const RPU_SEEN: u32 = 0x10;
 /// Raise the R5's line after this many microseconds; a new store replaces the old alarm.
 pub const ALARM_US: u32 = 0x14;
-/// Written by a test: the crash that the firmware is asked for (`firmware/rpu/src/provoke.rs`).
+/// Written by a test: the crash that the firmware is asked for (`firmware/rpu/src/provoke.rs`); it
+/// stores 0 here first.
 pub const PROVOKE: u32 = 0x18;
 
 /// Registers through which one side reads the clock that all sides share.

@@ -103,11 +103,11 @@ pub fn neon_tests(runner: &Runner) -> Command {
     cargo
 }
 
-/// agentd and agentctl for the A53.
+/// agentd, agentctl and gpu-worker for the A53.
 pub fn arm64(runner: &Runner) -> Result<()> {
     ensure_tools(runner)?;
     let folder = build_arm64(runner, &["tandem-agent", "tandem-agentctl", "tandem-worker"])?;
-    for program in ["agentd", "agentctl"] {
+    for program in ["agentd", "agentctl", "gpu-worker"] {
         let path = folder.join(program);
         let header = output(Command::new("aarch64-linux-gnu-readelf").arg("-h").arg(&path))?;
         if !header.contains("AArch64") {
@@ -126,7 +126,15 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     if build_only {
         return Ok(());
     }
-    runner.cargo(&["build", "--quiet", "--release", "-p", "tandem-qemu"])?;
+    runner.cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "tandem-qemu",
+        "-p",
+        "tandem-agentctl",
+    ])?;
     run(runner.command("target/release/tandem-qemu-rpu").arg("--image").arg(&image).args([
         "--plugin",
         "target/release/libtandem_qemu.so",

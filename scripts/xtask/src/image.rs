@@ -65,6 +65,11 @@ impl Job<'_> {
     }
 }
 
+/// The card that `boards/qemu/tests` boots.
+pub fn for_tests(runner: &Runner) -> Result<()> {
+    run(runner, &Options { board: "qemu".to_owned(), out: None, without_vendor: false })
+}
+
 /// Makes it.
 pub fn run(runner: &Runner, options: &Options) -> Result<()> {
     let target = Target::of(&options.board)?;

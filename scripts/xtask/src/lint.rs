@@ -9,7 +9,7 @@ const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 /// Fetches the linters that are not part of the Rust toolchain, and what tests run scripts with.
 pub fn ensure_tools(runner: &Runner) -> Result<()> {
-    apt::ensure(runner, &["tcl"], None)?;
+    apt::ensure(runner, &["device-tree-compiler", "tcl"], None)?;
     if !runner.root.join(".tandem/venv/bin/typos").exists() {
         runner.say(&format!("installing {TYPOS}"));
         shell::run(runner.python().args(["-m", "pip", "install", "--quiet", TYPOS]))?;

@@ -68,6 +68,12 @@ enum Task {
         /// Only say what is stale.
         #[arg(long)]
         check: bool,
+        /// Fill OUT/lib/firmware/xilinx/BITSTREAM instead, for the loader of a Kria board.
+        #[arg(long, value_name = "BITSTREAM", requires = "out", conflicts_with = "check")]
+        package: Option<String>,
+        /// Root of the file system that the package is for.
+        #[arg(long, value_name = "DIR")]
+        out: Option<std::path::PathBuf>,
     },
     /// Lints, proofs and benches of the programmable logic.
     Rtl {
@@ -113,7 +119,7 @@ enum Task {
     /// A card to flash: two slots with the agent, what boots them, a place for data.
     #[command(after_help = image::HELP)]
     Image(image::Options),
-    /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
+    /// Build agentd, agentctl and gpu-worker for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
     Exclusives,
@@ -135,7 +141,10 @@ fn dispatch(cli: Cli) -> Result<()> {
         Task::Seeds { from, count } => seeds(&runner, from, count),
         Task::Lint => lint::run(&runner),
         Task::Regs { check } => lint::registers(&runner, check),
-        Task::Boards { check } => boards::run(&runner, check),
+        Task::Boards { package: Some(package), out: Some(out), .. } => {
+            boards::package(&runner, &package, &out)
+        }
+        Task::Boards { check, .. } => boards::run(&runner, check),
         Task::Rtl { filter } => rtl::run(&runner, filter.as_deref()),
         Task::RtlReport { check, output } => rtl::report(&runner, check, output.is_some()),
         Task::RtlModels => rtl::board_models(&runner),
@@ -158,6 +167,7 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
+        qemu::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())

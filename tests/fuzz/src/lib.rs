@@ -15,6 +15,7 @@ mod outputs;
 mod simulator;
 mod slots;
 mod wire;
+mod worker;
 
 pub use bitstreams::{bitstream, manifest};
 pub use crash::crash_page;
@@ -25,12 +26,13 @@ pub use outputs::outputs;
 pub use simulator::{fault_name, simulator};
 pub use slots::slot_record;
 pub use wire::{control, ingest, log_frames};
+pub use worker::worker_messages;
 
 /// A target: any bytes in, whether they were accepted out.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
@@ -51,4 +53,5 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("result", result),
     ("simulator", simulator),
     ("slot_record", slot_record),
+    ("worker_messages", worker_messages),
 ];
