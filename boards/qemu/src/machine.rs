@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 /// A bound that only a hang exceeds: an emulated machine on a busy host is slow.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a machine with a card, which is read and hashed as a whole at each boot.
+pub const CARD_PATIENCE: Duration = Duration::from_secs(300);
 /// Memory of the guest.
 const MEMORY: &str = "2G";
 /// Port of the agent's HTTP interface in the guest.
@@ -73,9 +75,7 @@ impl Machine {
         };
         let mut console = Console::connect(&folder.path().join("uart0"), &mut alive)?;
         if options.card.is_some() {
-            // Reading and hashing a slot takes as long as a boot does.
-            console.wait("tandem: looking for the slot", &mut alive)?;
-            console.wait("of /dev/mmcblk", &mut alive)?;
+            console.be_patient(CARD_PATIENCE);
         }
         console.ready(&mut alive)?;
         let control = UnixDatagram::unbound()?;
@@ -178,7 +178,7 @@ impl Machine {
     /// # Errors
     /// If it does not end within [`PATIENCE`].
     pub fn ended(mut self) -> Result<()> {
-        until("QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+        until_within(CARD_PATIENCE, "QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
     }
 
     /// What QEMU and the plugin printed.
@@ -198,14 +198,26 @@ impl Drop for Machine {
 ///
 /// # Errors
 /// The question's own, or that nothing came within [`PATIENCE`].
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub fn until<T>(what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    until_within(PATIENCE, what, ask)
+}
+
+/// As [`until`], with another bound.
+///
+/// # Errors
+/// As [`until`].
+pub fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(found) = ask()? {
             return Ok(found);
         }
-        if start.elapsed() > PATIENCE {
-            bail!("{what} did not come within {} s", PATIENCE.as_secs());
+        if start.elapsed() > patience {
+            bail!("{what} did not come within {} s", patience.as_secs());
         }
         std::thread::sleep(Duration::from_millis(20));
     }

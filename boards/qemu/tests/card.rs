@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tandem_qemu_board::{Files, Machine, Options, Worker, http, until};
+use tandem_qemu_board::{CARD_PATIENCE, Files, Machine, Options, Worker, http, until_within};
 use tandem_slots::layout;
 use tempfile::TempDir;
 
@@ -101,7 +101,7 @@ fn status(machine: &mut Machine) -> Value {
 }
 
 fn serves(machine: &mut Machine) {
-    until("the agent of the slot", || {
+    until_within(CARD_PATIENCE, "the agent of the slot", || {
         let ready = machine.console().run("grep -c 'POST http' /var/log/agentd")?;
         Ok((ready.code == 0).then_some(()))
     })
@@ -148,7 +148,7 @@ fn a_new_slot_is_installed_boots_serves_and_is_marked_good() {
     let (mut machine, slot) = card.up(Some(worker.engine()));
     assert_eq!(slot, "B");
     machine.console().check("test -e /second").expect("what is new in B");
-    until("slot B's mark", || {
+    until_within(CARD_PATIENCE, "slot B's mark", || {
         Ok((status(&mut machine)["slots"]["B"]["good"] == true).then_some(()))
     })
     .expect("a good slot");
@@ -234,7 +234,8 @@ fn a_machine_killed_while_it_installs_boots_again() {
             .console()
             .check("tandem-slot install B /data/noise >/tmp/install 2>&1 &")
             .expect("begun");
-        until("bytes on the card", || Ok(there()?.then_some(()))).expect("an install under way");
+        until_within(CARD_PATIENCE, "bytes on the card", || Ok(there()?.then_some(())))
+            .expect("an install under way");
         drop(machine);
     }
     let (mut machine, slot) = card.up(None);
