@@ -37,7 +37,8 @@ fn board() -> Arc<VirtualBoard> {
 
 fn assemble(board: &Arc<VirtualBoard>) -> (Agent, Machinery<VirtualBoard>) {
     let policy = small::policy(0.5);
-    Agent::assemble(board.clone(), patient(), policy, vec![Box::new(Small)]).expect("the agent")
+    let engines: Vec<Box<dyn tandem_engine::Engine>> = vec![Box::new(Small)];
+    Agent::assemble(board.clone(), patient(), policy, engines).expect("the agent")
 }
 
 /// Rights of every mapping of the pool file that overlaps `range`, and how much of it they cover.

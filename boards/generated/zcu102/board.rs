@@ -42,7 +42,7 @@ pub const DATA_BANK_SIZE: u32 = 0x00010000;
 /// Where QEMU's parking loop runs.
 pub const PARK: u32 = 0x0000ff00;
 /// First byte of the guard below the main stack.
-pub const GUARD: u32 = 0x0002a000;
+pub const GUARD: u32 = 0x0002a800;
 /// The gate counts the belt.
 pub const GATE_COUNTS: u32 = 0x00000000;
 /// The encoder is the other way round.

@@ -122,6 +122,17 @@ fn a_crash_leaves_its_record_and_the_firmware_comes_back() {
         let answer = board.inspect_equal("bus.jpg");
         assert_eq!(Board::silicon(&answer, "pre"), "pl");
     }
+    // What an operator sees.
+    let list = "agentctl --target unix:///run/tandem.sock -o json crash";
+    let text = board.machine.console().check(list).expect("agentctl in the guest");
+    let crashes: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let reasons: Vec<_> = crashes.iter().map(|crash| crash["reason"].clone()).collect();
+    assert_eq!(reasons, ["Undefined", "DataAbort", "StackOverflow"]);
+    assert!(
+        crashes.iter().all(|crash| !crash["log"].as_array().expect("lines").is_empty()),
+        "{text}"
+    );
 }
 
 #[test]
@@ -144,7 +155,8 @@ fn an_agent_that_is_killed_finds_the_firmware_at_work() {
     let answer = board.inspect_equal("bus.jpg");
     assert_eq!(Board::silicon(&answer, "pre"), "pl");
     assert_eq!(board.machine.crashes().expect("the page").len(), 0, "the firmware did not die");
-    let started = board.machine.console().check("dmesg | grep -c 'r5ctl: core started'").expect("dmesg");
+    let started =
+        board.machine.console().check("dmesg | grep -c 'r5ctl: core started'").expect("dmesg");
     assert_eq!(started, "1", "the core was started once");
 }
 

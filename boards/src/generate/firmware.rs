@@ -6,7 +6,7 @@ use crate::{Board, GateUnit, Range, mpu};
 
 /// Bytes of the stacks at the top of bank B. The main stack is the highest; the four below it belong
 /// to modes that the image never lets run and are its guard; crashes run on the supervisor's.
-const MAIN_STACK: u32 = 22528;
+const MAIN_STACK: u32 = 20480;
 const CRASH_STACK: u32 = 1536;
 const GUARD: u32 = 2048;
 /// Bytes at the end of bank A that no image has: the parking loop of QEMU's build runs there, while

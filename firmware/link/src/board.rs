@@ -46,6 +46,9 @@ pub trait Board: Send + Sync + 'static {
     /// bytes were lost before them.
     fn drain_log(&self, sink: &mut Vec<u8>) -> u32;
 
+    /// The page of the firmware's crash records ([`crate::crash`]).
+    fn crash_page(&self) -> Self::Memory;
+
     /// Fault injection; only a virtual board has it.
     fn faults(&self) -> Option<&dyn FaultPort>;
 

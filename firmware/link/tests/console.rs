@@ -107,11 +107,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_bit_is_never_taken(number: u16, request in request(), at: prop::sample::Index, bit in 0..8) {
+    fn a_changed_bit_is_never_taken(number: u16, request in request(), at: prop::sample::Index, bit in 0u32..8) {
         let good = frame(number, &request);
         let mut bytes = good.clone();
         let at = at.index(bytes.len());
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1u8 << bit;
         for heard in hear(&bytes) {
             prop_assert_ne!(heard, Ok((number, request)));
         }

@@ -153,13 +153,15 @@ impl R5Platform {
         }
         self.console.borrow_mut().turn(self);
         self.wake_at(wires.now().saturating_add(console::PERIOD));
-        let due = |wake: Option<Nanos>| wake.is_some_and(|at| at <= wires.now());
-        if !due(self.wake.get()) && wires.lines() == 0 && !wires.rung() {
+        let due = self.wake.get().is_some_and(|at| at <= wires.now());
+        if !due && wires.lines() == 0 && !wires.rung() {
+            // What ends the sleep shows in the next turn; a line that only lingers wakes nobody.
             wires.sleep(self.wake.get());
+            return;
         }
         self.wakes.set(self.wakes.get().wrapping_add(1));
         wires.heard();
-        if due(self.wake.get()) {
+        if due {
             self.wake.set(None);
         }
         if let Some(waker) = self.waker.borrow_mut().take() {

@@ -115,7 +115,7 @@ enum Task {
         #[command(subcommand)]
         verb: qemu::Verb,
     },
-    /// Build agentd and agentctl for aarch64-unknown-linux-gnu.
+    /// Build agentd, agentctl and gpu-worker for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
     Exclusives,
@@ -162,6 +162,7 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
+        qemu::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())

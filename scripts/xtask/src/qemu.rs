@@ -13,6 +13,9 @@ use clap::Subcommand;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The program that boots it.
+const PROGRAM: &str = "target/release/tandem-qemu-board";
+
 /// What to do with the board in QEMU.
 #[derive(Subcommand, Clone)]
 pub enum Verb {
@@ -38,16 +41,22 @@ pub enum Verb {
 pub fn run_verb(runner: &Runner, verb: &Verb) -> Result<()> {
     assets::ensure(&runner.root, &mut |line| runner.say(line))?;
     build(runner)?;
-    let program = |arguments: &[&str]| -> Result<()> {
-        run(runner.command("target/release/tandem-qemu-board").args(arguments))
-    };
     match verb {
         Verb::Build => Ok(()),
-        Verb::Demo { quick: false } => program(&["demo"]),
-        Verb::Demo { quick: true } => program(&["demo", "--quick"]),
-        Verb::Shell => program(&["shell"]),
+        Verb::Demo { quick } => demo(runner, *quick),
+        Verb::Shell => run(runner.command(PROGRAM).arg("shell")),
         Verb::Test { filter } => run(&mut tests(runner, filter.as_deref())),
     }
+}
+
+/// The main job on the whole board; [`build`] comes first.
+pub fn demo(runner: &Runner, quick: bool) -> Result<()> {
+    let mut command = runner.command(PROGRAM);
+    command.arg("demo");
+    if quick {
+        command.arg("--quick");
+    }
+    run(&mut command)
 }
 
 /// The tests of the whole board; [`build`] comes first.

@@ -1,7 +1,7 @@
 //! `scripts/test`: every test, each step named, and one count at the end.
 
 use crate::shell::{Runner, run as run_command};
-use crate::{assets, cross, exclusives, lint, rtl};
+use crate::{assets, cross, exclusives, lint, qemu, rtl};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -43,6 +43,7 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         lint::ensure_tools(runner)?;
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
+        qemu::ensure_tools(runner)?;
         for name in lint::STEPS {
             let label = format!("lint: {name}");
             total.add(step(runner, &label, || Count::of(lint::run_step(runner, name), &label)));
@@ -63,7 +64,7 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         }));
         type Check = fn(&Runner) -> Result<()>;
         let checks: [(&str, Check); 4] = [
-            ("agentd and agentctl for aarch64", cross::arm64),
+            ("agentd, agentctl and gpu-worker for aarch64", cross::arm64),
             ("R5F image: build, size, one pre job in QEMU", |r| cross::rpu(r, false)),
             ("no exclusive instructions on shared words", exclusives::check),
             ("demo: scripts/demo --check --quick", demo),
@@ -71,6 +72,13 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         for (name, check) in checks {
             total.add(step(runner, name, || Count::of(check(runner), name)));
         }
+        let label = "the whole board in QEMU";
+        total.add(step(runner, label, || match qemu::build(runner) {
+            Ok(()) => counted(&mut qemu::tests(runner, None), label),
+            Err(error) => Count::of(Err(error), label),
+        }));
+        let label = "demo in QEMU: cargo xtask qemu demo --quick";
+        total.add(step(runner, label, || Count::of(qemu::demo(runner, true), label)));
     }
     println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
     if total.failed > 0 || total.passed == 0 {

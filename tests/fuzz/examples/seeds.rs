@@ -10,9 +10,13 @@ use tandem_link::message::{FromPeer, JobStatus, PreJob, SlotRef, Stamps, ToPeer,
 use tandem_model::post::{Detection, Element, Head, HeadKind, PostParams, Scale};
 use tandem_model::pre::{Frame, Layout, PreParams, packets};
 use tandem_regs::pre::offset;
+use tandem_worker::protocol::{
+    ENTRY_BYTES, FromWorker, Hello, Identity, ModelName, Refusal, Status, ToWorker, note,
+};
 
 fn main() {
     messages();
+    worker();
     kernels();
     outputs();
     images();
@@ -98,6 +102,53 @@ fn messages() {
 
 fn postcard(value: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(value).expect("memory suffices")
+}
+
+/// A session of a client and a worker, one after the other.
+fn worker() {
+    let identity = Identity {
+        model: ModelName::try_from("m/1").expect("it is short"),
+        weights: [7; 32],
+        interface: [9; 32],
+        tensor_bytes: 3072,
+        heads_bytes: 1120,
+    };
+    let hello = |epoch| Hello { version: 1, epoch, credits: 2, identity: identity.clone() };
+    let (epoch, id, bytes, crc) = (5, 1, 3072, 0x1234_5678);
+    let client = [
+        ToWorker::Hello(hello(5)),
+        ToWorker::Submit { epoch: 6, id, left_ns: 1 << 31, bytes, crc },
+        ToWorker::Heartbeat { epoch: 6 },
+    ];
+    let worker = [
+        FromWorker::Hello(hello(6)),
+        FromWorker::Engine(note("rten, CPU, 2 threads")),
+        FromWorker::Done { epoch, id, status: Status::Ok, engine_ns: 1 << 25, bytes, crc },
+        FromWorker::Done {
+            epoch,
+            id,
+            status: Status::Failed(note("no")),
+            engine_ns: 1,
+            bytes: 0,
+            crc,
+        },
+        FromWorker::Credit { epoch, total: 3 },
+        FromWorker::Refused(Refusal::Model(identity.clone())),
+        FromWorker::Refused(Refusal::Size { have: 1, need: 3072 }),
+    ];
+    let entries =
+        |first: u8, entries: &[[u8; ENTRY_BYTES]]| [&[first][..], &entries.concat()].concat();
+    let client = client.map(|message| entry_of(&message));
+    save("worker_messages", "ok-client", &entries(0, &client));
+    save("worker_messages", "ok-worker", &entries(1, &worker.map(|message| entry_of(&message))));
+    save("worker_messages", "no-magic", &entries(0, &[[0; ENTRY_BYTES]]));
+    save("worker_messages", "no-length", &entries(1, &[[0xff; ENTRY_BYTES]]));
+}
+
+fn entry_of(message: &impl Serialize) -> [u8; ENTRY_BYTES] {
+    let mut entry = [0; ENTRY_BYTES];
+    tandem_worker::protocol::encode(message, &mut entry);
+    entry
 }
 
 /// Parameters, specifications, heads and a result.

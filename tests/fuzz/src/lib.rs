@@ -14,6 +14,7 @@ mod link;
 mod outputs;
 mod simulator;
 mod wire;
+mod worker;
 
 pub use bitstreams::{bitstream, manifest};
 pub use crash::crash_page;
@@ -23,12 +24,13 @@ pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
 pub use simulator::{fault_name, simulator};
 pub use wire::{control, ingest, log_frames};
+pub use worker::worker_messages;
 
 /// A target: any bytes in, whether they were accepted out.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
@@ -48,4 +50,5 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("recipe", recipe),
     ("result", result),
     ("simulator", simulator),
+    ("worker_messages", worker_messages),
 ];

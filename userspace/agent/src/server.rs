@@ -203,6 +203,10 @@ async fn answer(service: &Service, request: Request) -> Result<Response, ApiErro
             Response::Explained(inspection, explanation)
         }
         Request::Ping { count } => Response::Ping(service.ping(count).await?),
+        Request::Crashes => {
+            let (crashes, damaged) = service.crashes();
+            Response::Crashes(crashes, damaged)
+        }
         Request::FaultList => Response::Faults(service.faults()?),
         Request::FaultInject(name) => Response::Faults(service.inject(&name)?),
         Request::FaultClear => Response::Faults(service.clear_faults()?),

@@ -302,16 +302,23 @@ impl Setup {
     fn start_on(&self, prepared: Prepared, engines: Engines) -> Result<Arc<Service>, SetupError> {
         let Prepared { board, model, judge } = prepared;
         let simulated = [VIRTUAL, "qemu"].contains(&board.name.as_str());
-        let info = Info { board: board.name.clone(), simulated, engine: engines.describe() };
+        // The firmware of the virtual board is part of this program, and so are its log's strings.
+        let strings = match board.name == VIRTUAL {
+            true => PathBuf::from("/proc/self/exe"),
+            false => self.firmware.clone(),
+        };
+        let info = Info {
+            board: board.name.clone(),
+            simulated,
+            engine: engines.describe(),
+            strings: strings.clone(),
+        };
         let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
         let base = Policy::of_model(&model, Arc::new(AcceptAll));
         let start = policy(&base, judge.clone());
         let config = self.agent.clone();
-        // The firmware of the virtual board is part of this program, and so are its log's strings.
-        let mut strings = PathBuf::from("/proc/self/exe");
         let agent = match self.deterministic {
             _ if board.name != VIRTUAL => {
-                strings.clone_from(&self.firmware);
                 Agent::start(self.real_board(&board)?, config, start, engines)?
             }
             None => {

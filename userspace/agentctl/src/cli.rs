@@ -28,7 +28,8 @@ Exit codes: 0 it worked, 1 it did not, 2 the command line is wrong,
 3 a verdict is not pass (only with --fail-on-verdict)."
 )]
 pub struct Cli {
-    /// The board: `virtual` lives for the length of the command, `unix:///PATH` is agentd's socket
+    /// The board: `virtual` lives for the length of the command, `unix:///PATH` is agentd's socket;
+    /// for `console`: `serial:///dev/ttyUSB1`, or `serial+unix:///PATH` for QEMU's socket
     #[arg(long, global = true, env = "TANDEM_TARGET", default_value = "virtual")]
     pub target: Target,
     /// How answers are printed
@@ -131,6 +132,8 @@ judgement); for an image that was refused, with image and error alone.")]
         #[arg(short, long)]
         follow: bool,
     },
+    /// What the firmware died of: reason, registers, fault status, last lines of its log
+    Crash,
     /// Latency of every stage (p50, p90, p99) and throughput
     Bench(Bench),
     /// Faults of a virtual board's hardware
@@ -149,6 +152,17 @@ judgement); for an image that was refused, with image and error alone.")]
     Stats,
     /// The main job as a story: parts through trigger, verdict and gate, faults on the way
     Demo(crate::demo::Demo),
+    /// The R5F's own maintenance console: a board without Linux answers, too
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  agentctl --target serial:///dev/ttyUSB1 console info
+  agentctl --target serial:///dev/ttyUSB1 console selftest -o json
+  agentctl --target serial+unix:///tmp/uart1 console crash --image tandem-rpu
+
+It talks to the firmware over a serial line (115200 baud), not to an agent. A self-test that fails
+makes the exit code 1; one that this board has no parts for is `not fitted` and no failure.")]
+    Console(Console),
     /// Completion for a shell, to be sourced
     #[command(after_help = "Example:\n  source <(agentctl completion bash)")]
     Completion {
@@ -261,6 +275,35 @@ pub enum Fault {
     },
     /// Let a frozen core go on and start a dead one
     Clear,
+}
+
+/// `console`.
+#[derive(Debug, Subcommand)]
+pub enum Console {
+    /// Board, image, device, why it was reset
+    Info,
+    /// The firmware's last log lines
+    Logs {
+        /// The image that the R5F runs (ELF): it has the strings
+        #[arg(long, value_name = "FILE", env = "TANDEM_RPU_IMAGE")]
+        image: PathBuf,
+        /// Bytes of the log that are fetched; 4096 without it
+        #[arg(long, value_name = "N")]
+        bytes: Option<u32>,
+    },
+    /// Crash records, oldest first
+    Crash {
+        /// The image (ELF): shows the log's last lines of each crash, too
+        #[arg(long, value_name = "FILE", env = "TANDEM_RPU_IMAGE")]
+        image: Option<PathBuf>,
+    },
+    /// Tests that the R5F makes of itself and its board; all without names
+    Selftest {
+        /// tcm, ocm, dma-loopback, kernels, gpio, i2c, timer, watchdog
+        tests: Vec<String>,
+    },
+    /// What the console has counted: damaged frames, errors of the line
+    Counters,
 }
 
 /// `recipe`.

@@ -7,6 +7,7 @@ pub mod annotate;
 pub mod cli;
 pub mod client;
 pub mod command;
+pub mod console;
 pub mod demo;
 pub mod output;
 pub mod transport;

@@ -1,4 +1,5 @@
-//! What carries the control protocol. Serial lines and SSH will be further implementations.
+//! What carries the control protocol. SSH will be a further implementation; a
+//! serial line carries the firmware's console instead ([`crate::console`]).
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -10,6 +11,8 @@ use tandem_agent::server::serve_stream;
 use tandem_agent::service::Service;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
+
+use crate::console::Line;
 
 /// A byte stream to an agent.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -33,17 +36,26 @@ pub enum Target {
     Virtual,
     /// agentd's socket.
     Unix(PathBuf),
+    /// A serial line to the R5F, for `console`.
+    Serial(Line),
 }
 
 impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Target, String> {
-        match text.strip_prefix("unix://") {
-            Some(path) if path.starts_with('/') => Ok(Target::Unix(PathBuf::from(path))),
-            None if text == "virtual" => Ok(Target::Virtual),
-            _ => Err("use virtual or unix:///absolute/path".to_owned()),
-        }
+        let path = |scheme| {
+            let rest = text.strip_prefix(scheme).filter(|path: &&str| path.starts_with('/'));
+            rest.map(PathBuf::from)
+        };
+        let unix = || path("unix://").map(Target::Unix);
+        let device = || path("serial://").map(|path| Target::Serial(Line::Device(path)));
+        let socket = || path("serial+unix://").map(|path| Target::Serial(Line::Socket(path)));
+        let local = (text == "virtual").then_some(Target::Virtual);
+        local.or_else(unix).or_else(device).or_else(socket).ok_or_else(|| {
+            "use virtual, unix:///absolute/path, serial:///dev/tty... or serial+unix:///absolute/path"
+                .to_owned()
+        })
     }
 }
 
@@ -83,7 +95,19 @@ mod tests {
     fn targets_are_virtual_or_an_absolute_socket() {
         assert_eq!("virtual".parse(), Ok(Target::Virtual));
         assert_eq!("unix:///run/a.sock".parse(), Ok(Target::Unix("/run/a.sock".into())));
-        for wrong in ["", "unix://", "unix://a.sock", "ssh://host", "Virtual"] {
+        let line = Target::Serial(Line::Device("/dev/ttyUSB1".into()));
+        assert_eq!("serial:///dev/ttyUSB1".parse(), Ok(line));
+        let socket = Target::Serial(Line::Socket("/tmp/uart1".into()));
+        assert_eq!("serial+unix:///tmp/uart1".parse(), Ok(socket));
+        for wrong in [
+            "serial://ttyUSB1",
+            "serial+unix://",
+            "",
+            "unix://",
+            "unix://a.sock",
+            "ssh://host",
+            "Virtual",
+        ] {
             let error = wrong.parse::<Target>().unwrap_err();
             assert!(error.contains("unix:///"), "{wrong}: {error}");
         }

@@ -68,11 +68,6 @@ impl UioBoard {
             _device: device,
         })
     }
-
-    /// The firmware's crash records.
-    pub fn crash(&self) -> Region {
-        self.crash.clone()
-    }
 }
 
 /// What differs between QEMU and silicon.
@@ -148,6 +143,10 @@ impl Board for UioBoard {
 
     fn drain_log(&self, sink: &mut Vec<u8>) -> u32 {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).drain(sink)
+    }
+
+    fn crash_page(&self) -> Region {
+        self.crash.clone()
     }
 
     fn faults(&self) -> Option<&dyn FaultPort> {

@@ -235,6 +235,10 @@ impl Board for Lockstep {
         self.machine.drain_log(sink)
     }
 
+    fn crash_page(&self) -> DdrMemory {
+        self.machine.words(self.machine.board.regions.crash)
+    }
+
     fn faults(&self) -> Option<&dyn FaultPort> {
         Some(&*self.machine)
     }

@@ -131,6 +131,10 @@ impl Board for VirtualBoard {
         self.machine.drain_log(sink)
     }
 
+    fn crash_page(&self) -> DdrMemory {
+        self.machine.words(self.machine.board.regions.crash)
+    }
+
     fn faults(&self) -> Option<&dyn FaultPort> {
         Some(&*self.machine)
     }

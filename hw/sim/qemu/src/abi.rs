@@ -46,10 +46,15 @@ pub type MemCallback = extern "C" fn(c_uint, MemInfo, u64, *mut c_void);
 /// Called for each translation.
 pub type TbCallback = extern "C" fn(PluginId, *mut Tb);
 
+/// Called for each run of a block.
+pub type ExecCallback = extern "C" fn(c_uint, *mut c_void);
+
 /// `QEMU_PLUGIN_CB_NO_REGS`.
 pub const NO_REGS: c_int = 0;
 /// `QEMU_PLUGIN_MEM_W`.
 pub const STORES: c_int = 2;
+/// `QEMU_PLUGIN_MEM_RW`.
+pub const ACCESSES: c_int = 3;
 
 unsafe extern "C" {
     /// Calls `cb` at each translation.
@@ -64,6 +69,13 @@ unsafe extern "C" {
         cb: MemCallback,
         flags: c_int,
         rw: c_int,
+        data: *mut c_void,
+    );
+    /// Calls `cb` with `data` each time that the block runs.
+    pub fn qemu_plugin_register_vcpu_tb_exec_cb(
+        tb: *mut Tb,
+        cb: ExecCallback,
+        flags: c_int,
         data: *mut c_void,
     );
     /// Resolves the address of the access in progress; null where there is none.

@@ -51,7 +51,7 @@ const CASES: [Case; 8] = [
         name: "stack overflow",
         reason: Reason::StackOverflow,
         instruction: None,
-        data: Some(|_| 0x2_A000..0x2_A800),
+        data: Some(|_| 0x2_A800..0x2_B000),
     },
     Case {
         ask: 5,
@@ -89,12 +89,7 @@ pub fn all(
     let one = |case: &Case| -> Result<String> {
         let mut guest = boot()?;
         let mut agent = Agent::link(&mut guest, patience)?;
-        guest.provoke(case.ask)?;
-        let page = Words::new(&guest.ddr, guest.board.regions.crash);
-        let record = wait(&mut guest, patience, "the crash record", || {
-            let (mut found, _) = records(&page);
-            found.pop().map(Ok)
-        })?;
+        let record = provoke(&mut guest, case.ask, patience)?;
         // It logs once more, on the stack that is measured.
         let log = Words::new(&guest.ddr, guest.board.regions.log);
         wait(&mut guest, patience, "the crash's line in the log", || {
@@ -118,8 +113,23 @@ pub fn all(
     Ok(lines)
 }
 
+/// Asks for a crash and waits for its record.
+pub fn provoke(guest: &mut Guest, ask: u32, patience: Duration) -> Result<Record> {
+    guest.provoke(ask)?;
+    let page = Words::new(&guest.ddr, guest.board.regions.crash);
+    wait(guest, patience, "the crash record", || {
+        let (mut found, _) = records(&page);
+        found.pop().map(Ok)
+    })
+}
+
 /// The parked core begins the image again, in the same machine: a new epoch, and its jobs go well.
-fn restart(guest: &mut Guest, agent: &mut Agent, image: &Path, patience: Duration) -> Result<()> {
+pub fn restart(
+    guest: &mut Guest,
+    agent: &mut Agent,
+    image: &Path,
+    patience: Duration,
+) -> Result<()> {
     parks(guest, patience)?;
     guest.restart(image)?;
     agent.again(guest, patience)?;

@@ -1,16 +1,17 @@
 //! One QEMU: guest memory in a file, the R5F started by a PSCI call from an A53.
 
 use crate::Arguments;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::fs::{File, OpenOptions};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue;
-use tandem_qemu::plugin::Order;
+use tandem_qemu::plugin::{COUNTS, Order};
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -18,9 +19,9 @@ use tempfile::TempDir;
 const GUEST_MEMORY: u64 = 2 << 30;
 /// Where the A53's few instructions lie.
 const STUB: u64 = 0x1000_0000;
-/// The R5F's stacks, from `firmware/rpu/build.rs`.
-const MAIN_STACK: Range<u64> = 0x2_A800..0x3_0000;
-const CRASH_STACK: Range<u64> = 0x2_9A00..0x2_A000;
+/// The R5F's stacks, from `boards/src/generate/firmware.rs`.
+const MAIN_STACK: Range<u64> = 0x2_B000..0x3_0000;
+const CRASH_STACK: Range<u64> = 0x2_A200..0x2_A800;
 /// PSCI CPU_ON(mpidr 4 = R5F core 0, entry 0) by SMC, then sleep: what remoteproc's firmware call
 /// comes to. AArch64 machine words.
 const STUB_CODE: [u32; 8] = [
@@ -69,8 +70,31 @@ impl Guest {
     /// Rings the R5. Before the plugin has bound its socket there is nobody to hear it, and the
     /// firmware looks at the ring on its own at its first turn.
     pub fn ring(&self) {
-        let order = Order::Ring.encode();
-        let _ = self.control.send_to(&order, self.folder.path().join("control"));
+        self.order(Order::Ring);
+    }
+
+    fn order(&self, order: Order) {
+        let _ = self.control.send_to(&order.encode(), self.folder.path().join("control"));
+    }
+
+    /// Instructions and uncached accesses of the R5F so far; the plugin must be told to count.
+    pub fn counts(&self) -> Result<[u64; 2]> {
+        let at = self.board.pl.dma_pre.base + glue::PAGE + COUNTS;
+        let word = |index: u32| Ok::<_, anyhow::Error>(u64::from(self.ddr_word(at + 4 * index)?));
+        let before = word(0)?;
+        self.order(Order::Count);
+        let start = Instant::now();
+        while word(0)? == before {
+            ensure!(start.elapsed() < Duration::from_secs(30), "the plugin does not count");
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        Ok([word(2)? << 32 | word(1)?, word(4)? << 32 | word(3)?])
+    }
+
+    fn ddr_word(&self, at: u32) -> Result<u32> {
+        let mut bytes = [0; 4];
+        self.memory.read_exact_at(&mut bytes, at.into())?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
     /// Asks the firmware for a crash, and wakes it.
@@ -146,6 +170,11 @@ impl Guest {
         Ok(u16::from_le_bytes(bytes))
     }
 
+    /// The socket of the R5F's serial line.
+    pub fn console(&self) -> PathBuf {
+        self.folder.path().join("console")
+    }
+
     /// What QEMU and the plugin printed.
     pub fn log(&self) -> String {
         let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
@@ -166,12 +195,13 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         path.canonicalize().with_context(|| format!("{} is not there", path.display()))
     };
     let plugin = format!(
-        "{},ddr={},board={},qtest={},control={}",
+        "{},ddr={},board={},qtest={},control={}{}",
         absolute(&arguments.plugin)?.display(),
         memory.display(),
         absolute(&arguments.board)?.display(),
         path("qtest"),
         path("control"),
+        if arguments.cost { ",count=on" } else { "" },
     );
     let mut command = Command::new(&arguments.qemu);
     command
@@ -183,6 +213,9 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         .args(["-qtest", &format!("unix:{},server=on,wait=off", path("qtest"))])
         .args(["-plugin", &plugin])
         .args(&arguments.qemu_args);
+    // The first line is Linux's.
+    command.args(["-serial", "null", "-serial"]);
+    command.arg(format!("unix:{},server=on,wait=off", path("console")));
     for _ in 0..4 {
         command.args(["-net", "nic,model=cadence_gem"]);
     }

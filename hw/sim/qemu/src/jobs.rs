@@ -49,6 +49,41 @@ impl Agent {
         ])
     }
 
+    /// What a pre job costs the R5F, beyond what it executes for heartbeats and polls meanwhile.
+    ///
+    /// The same job again and again, so that its descriptors are made once; jobs and idle time are
+    /// counted apart, and idle time is told by heartbeats.
+    pub fn cost(&mut self, guest: &mut Guest, patience: Duration) -> Result<String> {
+        const JOBS: u64 = 100;
+        let frame = Frame { format: PixelFormat::Rgb8, width: 64, height: 48, stride: 64 * 3 };
+        let mut beat = Tally::default();
+        while beat.beats < JOBS {
+            let start = Tally::now(self, guest)?;
+            let last = self.link.peer_heartbeat();
+            let moved = |link: &LinkMaster<Words>| link.peer_heartbeat().wrapping_sub(last) >= 10;
+            let link = &self.link;
+            wait(guest, patience, "ten heartbeats", || moved(link).then_some(Ok(())))?;
+            beat.add(start, Tally::now(self, guest)?);
+        }
+        let mut jobs = Tally::default();
+        for _ in 0..JOBS {
+            let start = Tally::now(self, guest)?;
+            self.pre(guest, patience, "RGB 64x48", frame, Layout::Planar)?;
+            jobs.add(start, Tally::now(self, guest)?);
+        }
+        let net = |of: fn(&Tally) -> u64| {
+            let idle = of(&beat) as f64 / beat.beats as f64;
+            (of(&jobs) as f64 - idle * jobs.beats as f64) / JOBS as f64
+        };
+        let (instructions, accesses) = (net(|t| t.instructions), net(|t| t.accesses));
+        ensure!(instructions > 0.0 && accesses > 0.0, "{jobs:?} against {beat:?}");
+        let idle = beat.instructions / beat.beats;
+        Ok(format!(
+            "R5F, a pre job: {instructions:.0} instructions, {accesses:.0} uncached accesses; a \
+             heartbeat with its poll: {idle} instructions"
+        ))
+    }
+
     fn take(&self, class: SlotClass) -> Result<Owned> {
         self.link.slots().take(class).with_context(|| format!("no {class:?} slot is free"))
     }
@@ -162,7 +197,7 @@ pub fn wait<T>(
 }
 
 /// A fixed pseudo-random sequence (xorshift32).
-fn noise(count: usize, seed: u32) -> Vec<u8> {
+pub fn noise(count: usize, seed: u32) -> Vec<u8> {
     let mut state = seed;
     (0..count)
         .map(|_| {
@@ -206,4 +241,25 @@ fn random_heads(params: &PostParams) -> Vec<u8> {
         .into_iter()
         .flat_map(|byte| ((f32::from(byte) - 128.0) / 32.0).to_le_bytes())
         .collect()
+}
+
+/// What the core executed in a span, and its heartbeats in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    instructions: u64,
+    accesses: u64,
+    beats: u64,
+}
+
+impl Tally {
+    fn now(agent: &Agent, guest: &Guest) -> Result<Self> {
+        let [instructions, accesses] = guest.counts()?;
+        Ok(Self { instructions, accesses, beats: agent.link.peer_heartbeat().into() })
+    }
+
+    fn add(&mut self, start: Self, end: Self) {
+        self.instructions += end.instructions - start.instructions;
+        self.accesses += end.accesses - start.accesses;
+        self.beats += u64::from((end.beats as u32).wrapping_sub(start.beats as u32));
+    }
 }

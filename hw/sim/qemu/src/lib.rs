@@ -1,8 +1,10 @@
 //! The programmable logic as a QEMU plugin, and a runner that plays the agent.
 //!
 //! `qemu-system-aarch64 -plugin libtandem_qemu.so,ddr=FILE,board=TOML,qtest=SOCKET,control=SOCKET`
+//! and `,count=on` where the R5F's instructions are to be counted.
 
 mod abi;
+mod cost;
 mod lines;
 pub mod plugin;
 pub mod words;
@@ -61,6 +63,7 @@ extern "C" fn translated(_id: PluginId, tb: *mut Tb) {
             );
         }
     }
+    cost::translated(tb);
 }
 
 extern "C" fn stored(_cpu: c_uint, info: MemInfo, vaddr: u64, _data: *mut c_void) {

@@ -1,6 +1,7 @@
 //! Boots the R5F image in QEMU with the PL plugin, plays the agent over the real link in guest
 //! memory, and compares what the kernels wrote with `hw/model`, byte for byte.
 
+mod console;
 mod crash;
 mod guest;
 mod jobs;
@@ -35,6 +36,12 @@ struct Arguments {
     /// Then crash the core in every way that leaves a record, a boot each.
     #[arg(long)]
     crashes: bool,
+    /// Also count what a job costs the core: instructions, accesses that leave its TCM.
+    #[arg(long)]
+    cost: bool,
+    /// Then ask the maintenance console with this `agentctl`.
+    #[arg(long, value_name = "AGENTCTL")]
+    console: Option<PathBuf>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -44,9 +51,15 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let patience = Duration::from_secs(arguments.patience);
     let mut guest = guest::Guest::boot(&arguments).context("booting QEMU")?;
-    let result = jobs::Agent::link(&mut guest, patience)
-        .context("linking to the R5F")
-        .and_then(|mut agent| agent.run(&mut guest, patience));
+    let result = jobs::Agent::link(&mut guest, patience).context("linking to the R5F").and_then(
+        |mut agent| {
+            let mut report = agent.run(&mut guest, patience)?;
+            if arguments.cost {
+                report.push(agent.cost(&mut guest, patience)?);
+            }
+            Ok(report)
+        },
+    );
     let log = Words::new(&guest.ddr, guest.board.regions.log);
     let lines = firmware_log(log, &arguments.image).context("decoding the firmware's log")?;
     let mut report = result.with_context(|| {
@@ -55,6 +68,11 @@ fn main() -> Result<()> {
     ensure!(!lines.is_empty(), "the firmware logged nothing");
     let stack = format!("main stack: {} bytes at its highest", guest.stack_high_water()?);
     drop(guest);
+    if let Some(agentctl) = &arguments.console {
+        let mut guest = guest::Guest::boot(&arguments).context("booting QEMU")?;
+        let lines = console::all(&mut guest, agentctl, &arguments.image, patience);
+        report.extend(lines.with_context(|| format!("console; QEMU said: {}", guest.log()))?);
+    }
     if arguments.crashes {
         let boot = || guest::Guest::boot(&arguments).context("booting QEMU");
         report.extend(crash::all(boot, &arguments.image, patience)?);

@@ -1,6 +1,7 @@
 //! The programmable logic behind QEMU's R5F: stores to the PL window become calls of the device
 //! model before the guest's next instruction; loads read a shadow in guest memory.
 
+use crate::cost;
 use crate::lines::Lines;
 use std::fs::OpenOptions;
 use std::os::unix::net::UnixDatagram;
@@ -23,23 +24,29 @@ pub struct Arguments {
     pub qtest: PathBuf,
     /// Datagram socket for whoever stands outside the machine: [`Order`].
     pub control: PathBuf,
+    /// Count what the R5F executes: [`Order::Count`].
+    pub count: bool,
 }
 
 impl Arguments {
     /// Parses `key=value` words; names the one that is wrong or missing.
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
-        let mut found = [None, None, None, None];
         const KEYS: [&str; 4] = ["ddr", "board", "qtest", "control"];
+        let mut found = [None, None, None, None];
+        let mut count = false;
         for word in words {
             let (key, value) = word.split_once('=').ok_or(format!("'{word}' is not key=value"))?;
-            let index = KEYS.iter().position(|k| *k == key).ok_or(format!("'{key}' unknown"))?;
-            found[index] = Some(PathBuf::from(value));
+            match (KEYS.iter().position(|known| *known == key), key, value) {
+                (Some(index), ..) => found[index] = Some(PathBuf::from(value)),
+                (None, "count", "on") => count = true,
+                _ => return Err(format!("'{word}' unknown")),
+            }
         }
         if let Some(index) = found.iter().position(Option::is_none) {
             return Err(format!("'{}' is missing", KEYS[index]));
         }
         let [ddr, board, qtest, control] = found.map(Option::unwrap_or_default);
-        Ok(Self { ddr, board, qtest, control })
+        Ok(Self { ddr, board, qtest, control, count })
     }
 }
 
@@ -51,7 +58,13 @@ pub enum Order {
     Ring,
     /// 2: lines that stay low from now on, one bit each: the R5F's two, then the one to Linux.
     Cut(u32),
+    /// 3: writes what the R5F has executed so far to the glue page: [`COUNTS`].
+    Count,
 }
+
+/// Offset in the glue page of five words: how often they were written, then instructions and
+/// uncached accesses of 64 bits each, low word first.
+pub const COUNTS: u32 = 0x100;
 
 impl Order {
     /// The bytes of a datagram.
@@ -59,6 +72,7 @@ impl Order {
         let (order, argument) = match self {
             Order::Ring => (1, 0),
             Order::Cut(lines) => (2, lines),
+            Order::Count => (3, 0),
         };
         let [a, b, c, d] = u32::to_le_bytes(argument);
         [order, a, b, c, d]
@@ -70,6 +84,7 @@ impl Order {
         match order {
             1 => Some(Order::Ring),
             2 => Some(Order::Cut(argument)),
+            3 => Some(Order::Count),
             _ => None,
         }
     }
@@ -83,6 +98,7 @@ pub struct Logic {
     blocks: [u32; 5],
     started: Instant,
     lines: Arc<Lines>,
+    counted: u32,
 }
 
 /// Bytes of the window: the blocks, then the glue page.
@@ -118,7 +134,8 @@ impl Logic {
             open(ddr.base, ddr.size)?,
         );
         let window = open(base, WINDOW_BYTES)?;
-        let mut logic = Self { sim, window, base, blocks, started: Instant::now(), lines };
+        let mut logic =
+            Self { sim, window, base, blocks, started: Instant::now(), lines, counted: 0 };
         logic.mirror();
         Ok(logic)
     }
@@ -158,6 +175,16 @@ impl Logic {
         let now = self.now();
         self.show(port.low, now as u32);
         self.show(port.high, (now >> 32) as u32);
+    }
+
+    fn show_counts(&mut self) {
+        let words =
+            cost::counts().into_iter().flat_map(|count| [count as u32, (count >> 32) as u32]);
+        for (word, at) in words.zip((COUNTS + 4..).step_by(4)) {
+            self.show(at, word);
+        }
+        self.counted = self.counted.wrapping_add(1);
+        self.show(COUNTS, self.counted);
     }
 
     /// Puts a word into the glue page, where the guest's loads find it.
@@ -243,6 +270,9 @@ static WINDOW: OnceLock<(u64, u64)> = OnceLock::new();
 /// before the guest's first load.
 pub fn configure(arguments: &Arguments) -> Result<(), String> {
     let control = bind(&arguments.control)?;
+    if arguments.count {
+        cost::begin();
+    }
     let logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
     let base = u64::from(logic.base);
     WINDOW.set((base, base + u64::from(WINDOW_BYTES))).map_err(|_| "loaded twice".to_owned())?;
@@ -262,10 +292,11 @@ fn bind(path: &Path) -> Result<UnixDatagram, String> {
 fn obey(machine: &Machine, control: &UnixDatagram) {
     let mut bytes = [0; 8];
     while let Ok(length) = control.recv(&mut bytes) {
-        let logic = machine.lock();
+        let mut logic = machine.lock();
         match Order::decode(&bytes[..length]) {
             Some(Order::Ring) => logic.ring_rpu(),
             Some(Order::Cut(lines)) => logic.lines.cut(lines),
+            Some(Order::Count) => logic.show_counts(),
             None => eprintln!("tandem-qemu: no order is {:02x?}", &bytes[..length]),
         }
     }

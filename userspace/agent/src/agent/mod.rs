@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tandem_link::board::{Board, FaultPort, LinePort, RemoteCore};
+use tandem_link::crash::Record;
 use tandem_link::message::Nanos;
 use tandem_link::slot::Owned;
 
@@ -80,6 +81,11 @@ impl Agent {
     /// Raw defmt bytes that the firmware logged since the last call; returns bytes lost before.
     pub fn drain_log(&self, sink: &mut Vec<u8>) -> u32 {
         self.ports.drain_log(sink)
+    }
+
+    /// The firmware's crash records, oldest first, and how many are damaged.
+    pub fn crashes(&self) -> (Vec<Record>, u32) {
+        self.ports.crashes()
     }
 
     /// Fault injection, on a virtual board.

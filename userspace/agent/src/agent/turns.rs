@@ -6,6 +6,7 @@
 use std::sync::{Arc, PoisonError};
 
 use tandem_link::board::{Board, FaultPort, LinePort, RemoteCore};
+use tandem_link::crash::{Record, records};
 use tandem_link::message::Nanos;
 
 use super::assemble::spawn;
@@ -34,6 +35,9 @@ impl<B: Board> Ports for Quiet<B> {
     }
     fn drain_log(&self, sink: &mut Vec<u8>) -> u32 {
         self.board.drain_log(sink)
+    }
+    fn crashes(&self) -> (Vec<Record>, u32) {
+        records(&self.board.crash_page())
     }
     fn faults(&self) -> Option<&dyn FaultPort> {
         self.board.faults()

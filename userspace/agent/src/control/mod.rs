@@ -6,6 +6,7 @@
 //! and closes.
 
 mod bytes;
+mod crash;
 pub mod frame;
 
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,10 @@ use crate::recipe::Explanation;
 use crate::recipe::store::RecipeSummary;
 use crate::service::{BenchReport, FaultReport, PingReport, Status, TensorDump};
 pub use bytes::Bytes;
+pub use crash::CrashReport;
 
 /// Version of the messages. Any change to them is a new version.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// An image and what is to be done with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -111,6 +113,8 @@ pub enum Request {
         /// Bytes of its input.
         input: Bytes,
     },
+    /// Answered by [`Response::Crashes`].
+    Crashes,
 }
 
 /// One line of the firmware's log.
@@ -158,6 +162,8 @@ pub enum Response {
     Recipes(Vec<RecipeSummary>),
     /// A kernel's output.
     Kernel(Bytes),
+    /// The firmware's crash records, oldest first, and how many are damaged.
+    Crashes(Vec<CrashReport>, u32),
     /// Done, nothing to say.
     Done,
     /// It did not work.

@@ -322,8 +322,10 @@ impl<B: Board> DataPlane<B> {
             FailureKind::Failed => (Incident::EngineFailed, self.lanes.main.has_spare()),
             FailureKind::Lost => (Incident::WorkerLost, self.lanes.main.has_other()),
         };
-        if failure.kind == FailureKind::Failed {
-            self.counters.incident(incident);
+        match failure.kind {
+            // The lane has counted it.
+            FailureKind::Lost => self.mark(i, incident),
+            _ => self.counters.incident(incident),
         }
         if again && !std::mem::replace(&mut self.jobs[i].to_cpu, true) {
             self.mark(i, incident);

@@ -9,22 +9,24 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tandem_engine::model::q16;
 use tandem_link::board::CoreState;
+use tandem_link::crash::Record;
 
 pub use faults::{FREEZE_CORE, KILL_CORE};
 pub use report::{BenchReport, BenchRow, FaultReport, PingReport, Status, TensorDump};
 
 use crate::agent::Agent;
 use crate::api::ApiError;
-use crate::control::LogLine;
+use crate::control::{CrashReport, LogLine};
 use crate::counters::Snapshot;
 use crate::judge::Policy;
-use crate::logs::Logs;
+use crate::logs::{self, Logs};
 use crate::recipe::store::{RecipeStore, RecipeSummary};
 use crate::recipe::{Recipe, RecipeError, RecipeJudge};
 
@@ -42,6 +44,8 @@ pub struct Info {
     pub simulated: bool,
     /// Runtime of the main model, for people.
     pub engine: String,
+    /// ELF file with the strings of the firmware's log.
+    pub strings: PathBuf,
 }
 
 /// Verbs over one agent.
@@ -107,6 +111,20 @@ impl Service {
     /// Puts a line into the log that does not come from the firmware.
     pub fn note(&self, level: &str, text: String) {
         self.logs.push(LogLine { level: level.to_owned(), at: String::new(), text });
+    }
+
+    /// The firmware's crash records, oldest first, and how many are damaged.
+    pub fn crashes(&self) -> (Vec<CrashReport>, u32) {
+        let (records, damaged) = self.agent.crashes();
+        let table = if records.is_empty() { None } else { logs::table(&self.info.strings) };
+        let report = |record: &Record| {
+            let mut log = Vec::new();
+            if let Some(table) = &table {
+                logs::Decoder::new(table).lines(&record.log, 0, |line| log.push(line));
+            }
+            CrashReport::new(record, log)
+        };
+        (records.iter().map(report).collect(), damaged)
     }
 
     /// All counters.

@@ -189,6 +189,10 @@ impl Board for FakeBoard {
         0
     }
 
+    fn crash_page(&self) -> HostMemory {
+        HostMemory::new(tandem_link::crash::SIZE)
+    }
+
     fn faults(&self) -> Option<&dyn FaultPort> {
         None
     }

@@ -19,7 +19,7 @@ impl World {
         let description = tandem_boards::Board::virtual_default();
         let board = Arc::new(Lockstep::new(&description, 7).unwrap());
         let config = AgentConfig { deadline: LONG, ..AgentConfig::default() };
-        let engine: Box<dyn Engine> = Box::new(FakeEngine { mood: Mood::default() });
+        let engine = FakeEngine::local(&Mood::default());
         let (agent, machinery) =
             Agent::assemble(board.clone(), config, policy("default", 0), vec![engine]).unwrap();
         let mut world = Self { agent, machinery, board };

@@ -13,15 +13,15 @@ mod lockstep;
 mod peer;
 mod random;
 mod threads;
+mod workers;
 
 use std::sync::Arc;
 
-use tandem_engine::Engine;
 use tandem_engine::model::ResizeRule;
 use tandem_model::post::{Head, HeadKind, MAX_HEADS, PostParams};
 use tandem_model::pre::{Frame, Layout, PixelFormat};
 
-use crate::agent::{Agent, AgentConfig, IngestedFrame, Machinery};
+use crate::agent::{Agent, AgentConfig, Engines, IngestedFrame, Machinery};
 use crate::api::{Outcome, Silicon};
 use crate::counters::{Flow, Incident};
 use crate::dataplane::PeerState;
@@ -149,13 +149,18 @@ impl Rig {
 
     /// The core has not been started.
     pub fn absent(change: impl FnOnce(&mut AgentConfig)) -> Self {
+        let mood = Mood::default();
+        let engines = vec![FakeEngine::local(&mood)].into();
+        Self::on(change, mood, engines)
+    }
+
+    /// On these engines; the core has not been started.
+    fn on(change: impl FnOnce(&mut AgentConfig), mood: Mood, engines: Engines) -> Self {
         let board = Arc::new(FakeBoard::new());
         let mut config = AgentConfig { deadline: DEADLINE, ..AgentConfig::default() };
         change(&mut config);
-        let mood = Mood::default();
-        let engine: Box<dyn Engine> = Box::new(FakeEngine { mood: mood.clone() });
         let (agent, machinery) =
-            Agent::assemble(board.clone(), config, policy("default", 0), vec![engine]).unwrap();
+            Agent::assemble(board.clone(), config, policy("default", 0), engines).unwrap();
         let peer = FakePeer::new(board.clone());
         Self { agent, machinery, board, peer, mood }
     }
@@ -168,7 +173,9 @@ impl Rig {
             self.peer.poll();
         }
         if turns.engine {
-            while self.machinery.engines[0].poll() {}
+            for engine in &mut self.machinery.engines {
+                while engine.poll() {}
+            }
         }
         if turns.cpu {
             while self.machinery.cpu.poll() {}

@@ -15,8 +15,7 @@ fn start(change: impl FnOnce(&mut AgentConfig)) -> (Arc<Agent>, impl FnOnce() ->
     config.health.frozen_after = 30_000 * MS;
     config.health.announce_within = 30_000 * MS;
     change(&mut config);
-    let engines: Vec<Box<dyn Engine>> =
-        (0..2).map(|_| Box::new(FakeEngine { mood: Mood::default() }) as Box<dyn Engine>).collect();
+    let engines: Vec<_> = (0..2).map(|_| FakeEngine::local(&Mood::default())).collect();
     let agent = Agent::start(board.clone(), config, policy("default", 0), engines).unwrap();
     let mut peer = FakePeer::new(board.clone());
     peer.start();

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 mod bench;
+mod console;
+mod crash;
 mod fault;
 mod inspect;
 mod kernel;
@@ -50,6 +52,15 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
             output.bytes(&script)?;
             return Ok(EXIT_OK);
         }
+        Command::Console(command) => {
+            return match &cli.target {
+                Target::Serial(line) => console::run(line, command, output),
+                _ => {
+                    let message = "console speaks to the R5F over its serial line; use --target serial:///dev/tty...";
+                    Err(ApiError::new("not_serial", "--target", message.to_owned()).into())
+                }
+            };
+        }
         Command::Kernel(crate::cli::Kernel::Run(run)) => return kernel::run(cli, run, output),
         // A file is checked where it lies: no board is needed.
         Command::Recipe(Recipe::Check { file }) if cli.target == Target::Virtual => {
@@ -93,13 +104,17 @@ async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         Command::Stats => status::stats(&mut session, output).await,
         Command::Ping { count } => status::ping(&mut session, count.get(), output).await,
         Command::Logs { follow } => status::logs(&mut session, *follow, output).await,
+        Command::Crash => crash::crash(&mut session, output).await,
         Command::Inspect(args) => inspect::inspect(&mut session, args, output).await,
         Command::Tensor { image, out } => tensor::tensor(&mut session, image, out, output).await,
         Command::Bench(args) => bench::bench(&mut session, args, output).await,
         Command::Fault(fault) => fault::fault(&mut session, fault, output).await,
         Command::Recipe(args) => recipe::recipe(&mut session, args, output).await,
         // Done without this session.
-        Command::Kernel(_) | Command::Demo(_) | Command::Completion { .. } => Ok(EXIT_OK),
+        Command::Kernel(_)
+        | Command::Demo(_)
+        | Command::Console(_)
+        | Command::Completion { .. } => Ok(EXIT_OK),
     }
 }
 
@@ -120,6 +135,11 @@ impl Session {
     pub async fn open(cli: &Cli) -> anyhow::Result<Session> {
         let (transport, service): (Box<dyn Transport>, _) = match &cli.target {
             Target::Unix(path) => (Box::new(Unix(path.clone())), None),
+            Target::Serial(_) => {
+                let message =
+                    "No agent is on a serial line, only the R5F's console; use `agentctl console`";
+                return Err(ApiError::new("no_agent", "--target", message.to_owned()).into());
+            }
             Target::Virtual => {
                 let setup = setup(cli)?;
                 let service =

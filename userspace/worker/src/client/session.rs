@@ -254,8 +254,7 @@ impl Session {
     /// A message that belongs to no job under way.
     fn between_jobs(&mut self, message: FromWorker) -> Result<(), Broken> {
         match message {
-            FromWorker::Heartbeat { .. } => {}
-            FromWorker::Credit { total, .. } => {
+            FromWorker::Heartbeat { total, .. } | FromWorker::Credit { total, .. } => {
                 // A window that shrinks, or is wider than any worker's, is no credit.
                 let more = total.wrapping_sub(self.credits);
                 let open = total.wrapping_sub(self.submitted);
@@ -291,7 +290,7 @@ impl Session {
         match message {
             FromWorker::Done { epoch, .. }
             | FromWorker::Credit { epoch, .. }
-            | FromWorker::Heartbeat { epoch } => {
+            | FromWorker::Heartbeat { epoch, .. } => {
                 if epoch != self.mine {
                     return Err(Broken::Stale(epoch));
                 }
@@ -303,10 +302,8 @@ impl Session {
 
     /// Fills the inbox, behind what is left of a payload that nobody wants.
     fn entry(&mut self, by: Instant) -> Result<(), Broken> {
-        let mut scrap = [0; SCRAP];
-        while self.scrap > 0 {
-            let some = SCRAP.min(self.scrap);
-            self.scrap -= self.read_some(&mut scrap[..some], by)?;
+        if self.scrap > 0 {
+            self.skip(by)?;
         }
         while self.have < ENTRY_BYTES {
             let Self { wire, patience, sent, theirs, inbox, have, .. } = self;
@@ -314,6 +311,16 @@ impl Session {
             *have += wire.read(&mut inbox[*have..], Some(by), patience, idle)?;
         }
         self.have = 0;
+        Ok(())
+    }
+
+    /// Reads what nobody wants.
+    fn skip(&mut self, by: Instant) -> Result<(), Broken> {
+        let mut scrap = [0; SCRAP];
+        while self.scrap > 0 {
+            let some = SCRAP.min(self.scrap);
+            self.scrap -= self.read_some(&mut scrap[..some], by)?;
+        }
         Ok(())
     }
 

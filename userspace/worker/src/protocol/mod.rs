@@ -116,6 +116,8 @@ pub enum FromWorker {
     Heartbeat {
         /// The client's epoch.
         epoch: u32,
+        /// As in `Credit`.
+        total: u32,
     },
     /// The worker ends the connection.
     Refused(Refusal),

@@ -77,18 +77,22 @@ pub(super) fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
     let Ok(wire) = Wire::new(socket) else {
         return shared.counters.count(Event::Network);
     };
-    let end = match greet(shared, &wire) {
-        Ok((hello, slots)) => session(shared, wire, &hello, slots),
+    match greet(shared, &wire) {
+        Ok((hello, slots)) => session(shared, wire, peer, &hello, slots),
         Err(end) => {
+            ended(shared, peer, &end);
             if let End::Refused(refusal) = &end {
                 let _ = send(&wire, &FromWorker::Refused((**refusal).clone()));
             }
-            end
         }
-    };
+    }
+}
+
+/// Counts an end, and says what this side did not like.
+fn ended(shared: &Shared, peer: SocketAddr, end: &End) {
     shared.counters.count(end.event());
-    if let End::Refused(refusal) = &end {
-        eprintln!("gpu-worker: {peer} was hung up on: {}", Event::from(&**refusal).name());
+    if let End::Refused(refusal) = end {
+        eprintln!("gpu-worker: {peer} is hung up on: {}", Event::from(&**refusal).name());
     }
 }
 
@@ -113,7 +117,7 @@ fn greet(shared: &Shared, wire: &Wire) -> Result<(Hello, Vec<Slot>), End> {
 }
 
 /// The session: a second thread writes while this one reads.
-fn session(shared: &Arc<Shared>, wire: Wire, hello: &Hello, slots: Vec<Slot>) -> End {
+fn session(shared: &Arc<Shared>, wire: Wire, peer: SocketAddr, hello: &Hello, slots: Vec<Slot>) {
     let granted = slots.len();
     let connection = Arc::new(Connection {
         wire,
@@ -131,7 +135,7 @@ fn session(shared: &Arc<Shared>, wire: Wire, hello: &Hello, slots: Vec<Slot>) ->
         let _ = connection.free.push(slot);
     }
     if let Err(error) = connection.greet(shared) {
-        return End::Wire(error);
+        return ended(shared, peer, &End::Wire(error));
     }
     let own = connection.clone();
     let heads = shared.clone();
@@ -144,12 +148,15 @@ fn session(shared: &Arc<Shared>, wire: Wire, hello: &Hello, slots: Vec<Slot>) ->
         while own.finished.pop().is_some() {}
         written
     });
-    let Ok(writer) = writer else { return Refusal::NoSlots.into() };
+    let Ok(writer) = writer else { return ended(shared, peer, &Refusal::NoSlots.into()) };
     let _ = connection.writer.set(writer.thread().clone());
     shared.counters.count(Event::Session);
     let end = connection.read(shared);
     let refusal = match &end {
-        End::Refused(refusal) => Some((**refusal).clone()),
+        End::Refused(refusal) => {
+            ended(shared, peer, &end);
+            Some((**refusal).clone())
+        }
         End::Wire(_) => {
             connection.over.store(true, Ordering::Release);
             None
@@ -157,10 +164,11 @@ fn session(shared: &Arc<Shared>, wire: Wire, hello: &Hello, slots: Vec<Slot>) ->
     };
     let _ = connection.ending.set(refusal);
     writer.thread().unpark();
-    match writer.join() {
+    match (writer.join(), end) {
+        (_, End::Refused(_)) => {}
         // What stopped the writer came first; the reader only saw the connection end.
-        Ok(Err(error)) if matches!(end, End::Wire(WireError::Closed)) => End::Wire(error),
-        _ => end,
+        (Ok(Err(error)), End::Wire(WireError::Closed)) => ended(shared, peer, &End::Wire(error)),
+        (_, end) => ended(shared, peer, &end),
     }
 }
 
@@ -264,7 +272,7 @@ impl Connection {
                 }
             }
             if now.duration_since(sent) >= BEAT {
-                send(&self.wire, &FromWorker::Heartbeat { epoch: self.theirs })?;
+                send(&self.wire, &FromWorker::Heartbeat { epoch: self.theirs, total })?;
                 sent = now;
             }
             std::thread::park_timeout(BEAT.saturating_sub(now.duration_since(sent)));

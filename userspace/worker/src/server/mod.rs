@@ -37,7 +37,7 @@ struct Shared {
     runs_on: crate::protocol::Note,
     pool: Pool,
     runner: Runner,
-    counters: Counters,
+    counters: Arc<Counters>,
     connections: AtomicU32,
     stop: AtomicBool,
 }
@@ -69,7 +69,7 @@ impl Server {
             pool: Pool::new(config.slots, tensor, heads),
             interface,
             runner,
-            counters: Counters::default(),
+            counters: Arc::default(),
             connections: AtomicU32::new(0),
             stop: AtomicBool::new(false),
         });
@@ -94,7 +94,7 @@ impl Server {
     }
 
     /// What it counted.
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &Arc<Counters> {
         &self.shared.counters
     }
 
@@ -146,7 +146,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => wait(listener),
             // A connection that ended before it was taken, or no descriptors left for now.
-            Err(_) => wait(listener),
+            Err(_) => std::thread::sleep(LOOK),
         }
     }
     for thread in threads {

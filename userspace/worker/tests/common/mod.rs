@@ -1,6 +1,8 @@
 //! A model, engines whose heads are a function of the tensor, a client that says what it is told.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod program;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -55,7 +57,7 @@ pub struct Toy {
 }
 
 impl Toy {
-    pub fn new() -> Box<dyn Engine> {
+    pub fn engine() -> Box<dyn Engine> {
         Box::new(Self { model: model(), gate: None })
     }
 
@@ -85,9 +87,10 @@ impl Engine for Toy {
             let _ = begun.send(tensor[0]);
             let _ = let_through.recv();
         }
-        match tensor[1] {
-            0xfe => Err(EngineError::Run("planted".into())),
-            0xfd => panic!("planted: the engine panics"),
+        // No tensor of `tensor` begins so.
+        match tensor[..2] {
+            [0xfe, 0xfe] => Err(EngineError::Run("planted".into())),
+            [0xfd, 0xfd] => panic!("planted: the engine panics"),
             _ => {
                 answer(&self.model, tensor, heads);
                 Ok(())
@@ -207,7 +210,7 @@ impl Raw {
                 return None;
             }
             match decode(&entry).unwrap() {
-                FromWorker::Heartbeat { epoch } => {
+                FromWorker::Heartbeat { epoch, .. } => {
                     assert_eq!(epoch, MINE);
                     // This side is there, too.
                     self.beat();
