@@ -127,7 +127,7 @@ fn lockstep_and_the_second_core_have_their_banks() {
     let [lockstep, second] = [lockstep, second].map(|text| Board::parse(&text, "b").expect("good"));
     let script = generate::memory_x(&lockstep).expect("an R5F");
     assert!(script.contains("BTCM : ORIGIN = 0x00020000, LENGTH = 128K"), "{script}");
-    assert!(script.contains("_sys_stack_low_end == 0x3a800"), "{script}");
+    assert!(script.contains("_sys_stack_low_end == 0x3b000"), "{script}");
     if !compiler() {
         return;
     }

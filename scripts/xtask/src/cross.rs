@@ -118,45 +118,44 @@ pub fn arm64(runner: &Runner) -> Result<()> {
     Ok(())
 }
 
-/// The R5F image: build, size against TCM, and a pre job on a real (emulated) R5F core.
+/// Boards of silicon whose R5F image must fit its TCM.
+const SILICON: [&str; 3] = ["kv260", "zcu102", "ultra96v2"];
+
+/// The R5F image: build for every board, sizes against TCM, then jobs, crashes and the console on a
+/// real (emulated) R5F core.
 pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     ensure_tools(runner)?;
+    for board in SILICON {
+        let image = build_rpu_for(runner, "tandem-rpu", Some(board))?;
+        report_size(board, &image)?;
+    }
     let image = build_rpu(runner, "tandem-rpu")?;
-    report_size(&image)?;
+    report_size("qemu", &image)?;
     if build_only {
         return Ok(());
     }
-    runner.cargo(&[
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "tandem-qemu",
-        "-p",
-        "tandem-agentctl",
-    ])?;
+    let packages = ["-p", "tandem-qemu", "-p", "tandem-agentctl"];
+    runner.cargo(&[&["build", "--quiet", "--release"], &packages[..]].concat())?;
     run(runner.command("target/release/tandem-qemu-rpu").arg("--image").arg(&image).args([
         "--plugin",
         "target/release/libtandem_qemu.so",
         "--board",
         "boards/qemu.toml",
         "--crashes",
+        "--cost",
+        "--console",
+        "target/release/agentctl",
     ]))
 }
 
-/// Builds a package whose one program has its name, for the R5F; returns the image.
+/// [`build_rpu_for`] the board in QEMU, or what `TANDEM_BOARD` says.
 pub fn build_rpu(runner: &Runner, package: &str) -> Result<PathBuf> {
-    build_rpu_with(runner, package, cross_cargo(runner, R5F))
+    build_rpu_for(runner, package, None)
 }
 
-/// As [`build_rpu`], for a board of `boards`.
-pub fn build_rpu_for(runner: &Runner, package: &str, board: &str) -> Result<PathBuf> {
+/// Builds a package whose one program has its name, for the R5F; returns the image.
+pub fn build_rpu_for(runner: &Runner, package: &str, board: Option<&str>) -> Result<PathBuf> {
     let mut cargo = cross_cargo(runner, R5F);
-    cargo.env("TANDEM_BOARD", board);
-    build_rpu_with(runner, package, cargo)
-}
-
-fn build_rpu_with(runner: &Runner, package: &str, mut cargo: Command) -> Result<PathBuf> {
     let folder = runner.root.join("target/rpu");
     cargo.args(["build", "--quiet", "--profile", "firmware", "-p", package]);
     cargo.args(["--target", R5F, "--target-dir"]).arg(&folder);
@@ -167,12 +166,15 @@ fn build_rpu_with(runner: &Runner, package: &str, mut cargo: Command) -> Result<
         flags += " -Clinker=arm-none-eabi-ld -Clinker-flavor=ld";
     }
     cargo.env("CARGO_TARGET_ARMV7R_NONE_EABIHF_RUSTFLAGS", flags);
+    if let Some(board) = board {
+        cargo.env("TANDEM_BOARD", board);
+    }
     run(&mut cargo)?;
     Ok(folder.join(R5F).join("firmware").join(package))
 }
 
 /// Prints what lies in each TCM bank and fails where it does not fit.
-fn report_size(image: &Path) -> Result<()> {
+fn report_size(board: &str, image: &Path) -> Result<()> {
     let bytes = std::fs::read(image).with_context(|| format!("reading {}", image.display()))?;
     let (mut code, mut data) = (0, 0);
     for section in sections(&bytes).context("the R5F image is not a 32-bit ELF file")? {
@@ -183,15 +185,13 @@ fn report_size(image: &Path) -> Result<()> {
         }
     }
     println!(
-        "    ATCM (code):                    {code} of {TCM_BANK} bytes ({}%)",
-        code * 100 / TCM_BANK
-    );
-    println!(
-        "    BTCM (constants, data, stacks): {data} of {TCM_BANK} bytes ({}%)",
+        "    {board:<10} ATCM (code) {code} of {TCM_BANK} bytes ({}%), BTCM (constants, data, stacks) \
+         {data} ({}%)",
+        code * 100 / TCM_BANK,
         data * 100 / TCM_BANK
     );
     if code > TCM_BANK || data > TCM_BANK {
-        bail!("the R5F image does not fit its TCM");
+        bail!("the R5F image of {board} does not fit its TCM");
     }
     Ok(())
 }

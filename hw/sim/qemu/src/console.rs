@@ -3,7 +3,7 @@
 
 use crate::crash;
 use crate::guest::Guest;
-use crate::jobs::{Agent, noise};
+use crate::jobs::{Agent, noise, wait};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::Write;
@@ -55,6 +55,7 @@ pub fn all(
     patience: Duration,
 ) -> Result<Vec<String>> {
     let socket = guest.console();
+    wait(guest, patience, "QEMU's serial socket", || socket.exists().then_some(Ok(())))?;
     let target = format!("serial+unix://{}", socket.display());
     let console = Console { agentctl, target, image };
     let info = console.one("info").context("a board without an agent")?;

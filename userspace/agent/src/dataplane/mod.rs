@@ -178,11 +178,13 @@ impl<B: Board> DataPlane<B> {
         self.health.is_up()
     }
 
-    /// Somebody waits for an answer, or for the end.
+    /// Somebody whom the last turn saw waits for an answer, or for the end.
+    ///
+    /// A request that came since is not asked for: time would pass before the next turn takes it,
+    /// and how much would depend on when it came.
     pub fn is_waited_for(&self) -> bool {
         let waits = |job: &Job| job.client.is_some();
         self.jobs.iter().any(waits)
-            || !self.shared.submissions.is_empty()
             || self.pings.next_timeout() != Nanos::MAX
             || self.stop_by.is_some()
     }
