@@ -91,7 +91,7 @@ pub fn run(runner: &Runner, options: &Options) -> Result<()> {
     runner.say("building the board's programs (aarch64, armv7r)");
     let programs =
         cross::build_arm64(runner, &["tandem-agent", "tandem-agentctl", "tandem-slots"])?;
-    let firmware = cross::build_rpu_for(runner, "tandem-rpu", Some(target.name))?;
+    let firmware = cross::build_rpu_for(runner, "tandem-rpu", target.name)?;
     let folder = runner.root.join(".tandem/image").join(target.name);
     fs::create_dir_all(&folder)?;
     let job = Job { runner, target, kernel, folder, epoch: epoch(runner)? };
