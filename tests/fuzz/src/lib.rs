@@ -18,7 +18,7 @@ mod worker;
 
 pub use bitstreams::{bitstream, manifest};
 pub use crash::crash_page;
-pub use files::{board, model, recipe};
+pub use files::{board, fixture_plan, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
@@ -30,12 +30,13 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
     ("crash_page", crash_page),
     ("fault_name", fault_name),
+    ("fixture_plan", fixture_plan),
     ("ingest", ingest),
     ("kernel_params", kernel_params),
     ("kernel_spec", kernel_spec),
