@@ -8,6 +8,9 @@ use tandem_agent::judge::{Judge, RawDetection};
 use tandem_agent::recipe::{Recipe, RecipeJudge};
 use tandem_boards::Board;
 use tandem_engine::Model;
+use tandem_fixture::Plan;
+use tandem_fixture::limits::{Judgement, Value};
+use tandem_fixture::source::read_identity;
 use tandem_model::pre::Frame;
 use tempfile::TempDir;
 
@@ -69,6 +72,32 @@ pub fn board(bytes: &[u8]) -> bool {
             u64::from(slot.addr) >= end && board.regions.pool.contains(slot.addr, slot.capacity)
         );
         end = u64::from(slot.addr) + u64::from(slot.capacity);
+    }
+    true
+}
+
+/// A factory fixture's plan: an error points into the text; what is accepted has limits that let
+/// their own edges pass. The same bytes as an identity EEPROM.
+pub fn fixture_plan(bytes: &[u8]) -> bool {
+    let _ = read_identity(bytes);
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let plan = match Plan::parse("p.toml", text) {
+        Ok(plan) => plan,
+        Err(error) => {
+            assert!((1..=text.matches('\n').count() + 1).contains(&error.line) && error.column > 0);
+            return false;
+        }
+    };
+    for (phase, measurement) in plan.measurements() {
+        assert!(!phase.time_limit.is_zero());
+        let limits = &measurement.limits;
+        let numbers = [limits.min, limits.marginal_min, limits.marginal_max, limits.max];
+        let listed = limits.equals.iter().chain(limits.one_of.iter().flatten()).cloned();
+        let edges = numbers.into_iter().flatten().map(Value::Number).chain(listed);
+        for edge in edges {
+            assert!(limits.judge(&edge) != Judgement::Fail, "{limits}: {edge}");
+        }
+        assert!(!limits.to_string().is_empty());
     }
     true
 }

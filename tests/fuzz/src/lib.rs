@@ -19,7 +19,7 @@ mod worker;
 
 pub use bitstreams::{bitstream, manifest};
 pub use crash::crash_page;
-pub use files::{board, model, recipe};
+pub use files::{board, fixture_plan, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
@@ -38,6 +38,7 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("control", control),
     ("crash_page", crash_page),
     ("fault_name", fault_name),
+    ("fixture_plan", fixture_plan),
     ("ingest", ingest),
     ("kernel_params", kernel_params),
     ("kernel_spec", kernel_spec),

@@ -163,6 +163,9 @@ Examples:
 It talks to the firmware over a serial line (115200 baud), not to an agent. A self-test that fails
 makes the exit code 1; one that this board has no parts for is `not fitted` and no failure.")]
     Console(Console),
+    /// Factory fixture: run a plan of measurements on a board and keep its record
+    #[command(subcommand)]
+    Fixture(crate::command::fixture::Fixture),
     /// Completion for a shell, to be sourced
     #[command(after_help = "Example:\n  source <(agentctl completion bash)")]
     Completion {

@@ -4,6 +4,7 @@ mod bench;
 mod console;
 mod crash;
 mod fault;
+pub mod fixture;
 mod inspect;
 mod kernel;
 mod recipe;
@@ -62,6 +63,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
             };
         }
         Command::Kernel(crate::cli::Kernel::Run(run)) => return kernel::run(cli, run, output),
+        Command::Fixture(command) => return fixture::fixture(cli, command, output),
         // A file is checked where it lies: no board is needed.
         Command::Recipe(Recipe::Check { file }) if cli.target == Target::Virtual => {
             return recipe::check_here(&setup(cli)?, file, output);
@@ -114,6 +116,7 @@ async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         Command::Kernel(_)
         | Command::Demo(_)
         | Command::Console(_)
+        | Command::Fixture(_)
         | Command::Completion { .. } => Ok(EXIT_OK),
     }
 }
@@ -124,7 +127,7 @@ pub struct Session {
     pub client: Client,
     /// `--recipe`, to be named in each request.
     pub recipe: Option<String>,
-    _service: Option<Arc<Service>>,
+    service: Option<Arc<Service>>,
 }
 
 impl Session {
@@ -153,7 +156,12 @@ impl Session {
         let client = Client::connect(&*transport).await?;
         // A virtual board has it in force already.
         let recipe = if service.is_some() { None } else { cli.recipe.clone() };
-        Ok(Session { client, recipe, _service: service })
+        Ok(Session { client, recipe, service })
+    }
+
+    /// Another way to the agent of this process.
+    pub fn transport(&self) -> Option<Box<dyn Transport>> {
+        Some(Box::new(InProcess(self.service.clone()?)))
     }
 
     /// A request for an image file under `--recipe`.
