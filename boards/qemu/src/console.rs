@@ -27,6 +27,7 @@ pub struct Console {
     /// Everything that ever came.
     transcript: Vec<u8>,
     commands: u32,
+    patience: Duration,
 }
 
 impl Console {
@@ -37,7 +38,18 @@ impl Console {
             Ok(UnixStream::connect(path).ok())
         })?;
         line.set_read_timeout(Some(Duration::from_millis(50)))?;
-        Ok(Self { line, heard: Vec::new(), transcript: Vec::new(), commands: 0 })
+        Ok(Self {
+            line,
+            heard: Vec::new(),
+            transcript: Vec::new(),
+            commands: 0,
+            patience: PATIENCE,
+        })
+    }
+
+    /// Waits so long for an answer from now on.
+    pub(crate) fn be_patient(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Waits for the guest's first prompt.
@@ -107,9 +119,9 @@ impl Console {
                 return Ok(String::from_utf8_lossy(&before).replace('\r', ""));
             }
             looked = self.heard.len().saturating_sub(wanted.len());
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > self.patience {
                 let tail = String::from_utf8_lossy(&self.heard).into_owned();
-                bail!("{wanted:?} did not come within {} s: {tail}", PATIENCE.as_secs());
+                bail!("{wanted:?} did not come within {} s: {tail}", self.patience.as_secs());
             }
             alive()?;
             let mut bytes = [0; 4096];

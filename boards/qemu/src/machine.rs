@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 /// A bound that only a hang exceeds: an emulated machine on a busy host is slow.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a machine with a card, which is read and hashed as a whole at each boot.
+pub const CARD_PATIENCE: Duration = Duration::from_secs(300);
 /// Memory of the guest.
 const MEMORY: &str = "2G";
 /// Port of the agent's HTTP interface in the guest.
@@ -30,6 +32,9 @@ const HTTP_PORT: u16 = 8080;
 pub struct Options {
     /// `agentd --engine` in the guest.
     pub engine: Option<String>,
+    /// An image in the SD slot, which the guest's programs come from; a machine without one has
+    /// them in the initramfs. Started again by the guest, such a machine ends instead.
+    pub card: Option<PathBuf>,
     /// More arguments for QEMU.
     pub qemu: Vec<String>,
 }
@@ -69,6 +74,9 @@ impl Machine {
             None => Ok(()),
         };
         let mut console = Console::connect(&folder.path().join("uart0"), &mut alive)?;
+        if options.card.is_some() {
+            console.be_patient(CARD_PATIENCE);
+        }
         console.ready(&mut alive)?;
         let control = UnixDatagram::unbound()?;
         let memory = File::options().read(true).write(true).open(folder.path().join("ddr"))?;
@@ -165,6 +173,14 @@ impl Machine {
         until("QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
     }
 
+    /// Waits until QEMU ends by itself.
+    ///
+    /// # Errors
+    /// If it does not end within [`PATIENCE`].
+    pub fn ended(mut self) -> Result<()> {
+        until_within(CARD_PATIENCE, "QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+    }
+
     /// What QEMU and the plugin printed.
     pub fn log(&self) -> String {
         read(&self.folder.path().join("log"))
@@ -182,14 +198,26 @@ impl Drop for Machine {
 ///
 /// # Errors
 /// The question's own, or that nothing came within [`PATIENCE`].
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub fn until<T>(what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    until_within(PATIENCE, what, ask)
+}
+
+/// As [`until`], with another bound.
+///
+/// # Errors
+/// As [`until`].
+pub fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(found) = ask()? {
             return Ok(found);
         }
-        if start.elapsed() > PATIENCE {
-            bail!("{what} did not come within {} s", PATIENCE.as_secs());
+        if start.elapsed() > patience {
+            bail!("{what} did not come within {} s", patience.as_secs());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -214,6 +242,9 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     let mut words = "console=ttyPS0,115200 quiet loglevel=4 rdinit=/init panic=5".to_owned();
     if let Some(engine) = &options.engine {
         words += &format!(" tandem.engine={engine}");
+    }
+    if options.card.is_some() {
+        words += " tandem.root=sd";
     }
     let plugin = format!(
         "{},ddr={memory},board={},qtest={},control={}",
@@ -246,6 +277,10 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     }
     let forward = format!("user,id=n0,hostfwd=tcp:127.0.0.1:{http}-:{HTTP_PORT}");
     command.args(["-netdev", &forward, "-net", "nic,model=cadence_gem,netdev=n0"]);
+    if let Some(card) = &options.card {
+        let drive = format!("if=sd,index=0,format=raw,file={}", card.display());
+        command.args(["-no-reboot", "-drive", &drive]);
+    }
     let log = File::create(folder.join("log"))?;
     command.args(&options.qemu).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Ok(command)

@@ -126,7 +126,7 @@ const SILICON: [&str; 3] = ["kv260", "zcu102", "ultra96v2"];
 pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     ensure_tools(runner)?;
     for board in SILICON {
-        let image = build_rpu_for(runner, "tandem-rpu", Some(board))?;
+        let image = build_rpu_for(runner, "tandem-rpu", board)?;
         report_size(board, &image)?;
     }
     let image = build_rpu(runner, "tandem-rpu")?;
@@ -148,14 +148,20 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     ]))
 }
 
-/// [`build_rpu_for`] the board in QEMU, or what `TANDEM_BOARD` says.
+/// Builds a package whose one program has its name, for the R5F of the board in QEMU or of what
+/// `TANDEM_BOARD` says; returns the image.
 pub fn build_rpu(runner: &Runner, package: &str) -> Result<PathBuf> {
-    build_rpu_for(runner, package, None)
+    build_rpu_with(runner, package, cross_cargo(runner, R5F))
 }
 
-/// Builds a package whose one program has its name, for the R5F; returns the image.
-fn build_rpu_for(runner: &Runner, package: &str, board: Option<&str>) -> Result<PathBuf> {
+/// As [`build_rpu`], for a board of `boards`.
+pub fn build_rpu_for(runner: &Runner, package: &str, board: &str) -> Result<PathBuf> {
     let mut cargo = cross_cargo(runner, R5F);
+    cargo.env("TANDEM_BOARD", board);
+    build_rpu_with(runner, package, cargo)
+}
+
+fn build_rpu_with(runner: &Runner, package: &str, mut cargo: Command) -> Result<PathBuf> {
     let folder = runner.root.join("target/rpu");
     cargo.args(["build", "--quiet", "--profile", "firmware", "-p", package]);
     cargo.args(["--target", R5F, "--target-dir"]).arg(&folder);
@@ -166,9 +172,6 @@ fn build_rpu_for(runner: &Runner, package: &str, board: Option<&str>) -> Result<
         flags += " -Clinker=arm-none-eabi-ld -Clinker-flavor=ld";
     }
     cargo.env("CARGO_TARGET_ARMV7R_NONE_EABIHF_RUSTFLAGS", flags);
-    if let Some(board) = board {
-        cargo.env("TANDEM_BOARD", board);
-    }
     run(&mut cargo)?;
     Ok(folder.join(R5F).join("firmware").join(package))
 }

@@ -6,6 +6,7 @@ mod boards;
 mod cross;
 mod disassembly;
 mod exclusives;
+mod image;
 mod lint;
 mod mutants;
 mod qemu;
@@ -115,6 +116,9 @@ enum Task {
         #[command(subcommand)]
         verb: qemu::Verb,
     },
+    /// A card to flash: two slots with the agent, what boots them, a place for data.
+    #[command(after_help = image::HELP)]
+    Image(image::Options),
     /// Build agentd, agentctl and gpu-worker for aarch64-unknown-linux-gnu.
     Arm64,
     /// Disassemble both processors' programs: no exclusive instructions on shared words.
@@ -149,6 +153,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         }
         Task::Rpu { build_only } => cross::rpu(&runner, build_only),
         Task::Qemu { verb } => qemu::run_verb(&runner, &verb),
+        Task::Image(options) => image::run(&runner, &options),
         Task::Arm64 => cross::arm64(&runner),
         Task::Exclusives => exclusives::check(&runner),
     }

@@ -3,11 +3,11 @@
 //! Debian's arm64 kernel boots as it is; what Debian does not build of it (`uio_pdrv_genirq`) and
 //! our own modules are built against its headers. All of it lies in `.tandem/qemu`.
 
-mod guest;
-mod kernel;
+pub mod guest;
+pub mod kernel;
 
 use crate::shell::{Runner, run};
-use crate::{apt, assets, cross};
+use crate::{apt, assets, cross, image};
 use anyhow::Result;
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,10 @@ pub fn run_verb(runner: &Runner, verb: &Verb) -> Result<()> {
         Verb::Build => Ok(()),
         Verb::Demo { quick } => demo(runner, *quick),
         Verb::Shell => run(runner.command(PROGRAM).arg("shell")),
-        Verb::Test { filter } => run(&mut tests(runner, filter.as_deref())),
+        Verb::Test { filter } => {
+            image::for_tests(runner)?;
+            run(&mut tests(runner, filter.as_deref()))
+        }
     }
 }
 
@@ -59,7 +62,7 @@ pub fn demo(runner: &Runner, quick: bool) -> Result<()> {
     run(&mut command)
 }
 
-/// The tests of the whole board; [`build`] comes first.
+/// The tests of the whole board; [`build`] and [`image::for_tests`] come first.
 pub fn tests(runner: &Runner, filter: Option<&str>) -> Command {
     let mut cargo = runner.cargo_command();
     cargo.args(["test", "--release", "-p", "tandem-qemu-board"]);
@@ -71,7 +74,7 @@ pub fn tests(runner: &Runner, filter: Option<&str>) -> Command {
 /// Makes everything that is missing or old.
 pub fn build(runner: &Runner) -> Result<()> {
     ensure_tools(runner)?;
-    let place = Place { folder: runner.root.join(".tandem/qemu") };
+    let place = Place::of(runner);
     let kernel = kernel::ensure(runner, &place)?;
     runner.say("building the guest's programs (aarch64, armv7r) and the host's");
     let programs = cross::build_arm64(runner, &["tandem-agent", "tandem-agentctl"])?;
@@ -104,6 +107,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// Of a checkout.
+    pub fn of(runner: &Runner) -> Self {
+        Self { folder: runner.root.join(".tandem/qemu") }
+    }
+
     /// A file or folder in it.
     pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
         self.folder.join(path)

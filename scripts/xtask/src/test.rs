@@ -1,7 +1,7 @@
 //! `scripts/test`: every test, each step named, and one count at the end.
 
 use crate::shell::{Runner, run as run_command};
-use crate::{assets, cross, exclusives, lint, qemu, rtl};
+use crate::{assets, cross, exclusives, image, lint, qemu, rtl};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -73,9 +73,11 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
             total.add(step(runner, name, || Count::of(check(runner), name)));
         }
         let label = "the whole board in QEMU";
-        total.add(step(runner, label, || match qemu::build(runner) {
-            Ok(()) => counted(&mut qemu::tests(runner, None), label),
-            Err(error) => Count::of(Err(error), label),
+        total.add(step(runner, label, || {
+            match qemu::build(runner).and_then(|()| image::for_tests(runner)) {
+                Ok(()) => counted(&mut qemu::tests(runner, None), label),
+                Err(error) => Count::of(Err(error), label),
+            }
         }));
         let label = "demo in QEMU: cargo xtask qemu demo --quick";
         total.add(step(runner, label, || Count::of(qemu::demo(runner, true), label)));

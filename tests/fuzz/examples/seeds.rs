@@ -23,6 +23,21 @@ fn main() {
     block();
     bitstreams();
     save("simulator", "ok-pre", &pre_job());
+    slots();
+}
+
+fn slots() {
+    let mut record = tandem_slots::Record::fresh(50 << 20, [0xA5; 32]);
+    let first = record.encode();
+    record.sequence += 1;
+    record.active = tandem_slots::Slot::B;
+    *record.entry_mut(tandem_slots::Slot::B) =
+        tandem_slots::Entry { tries: 3, good: false, length: 1, hash: [7; 32] };
+    let second = record.encode();
+    save("slot_record", "ok-both", &[first, second].concat());
+    let mut torn = second;
+    torn[64..].copy_from_slice(&first[64..]);
+    save("slot_record", "torn", &[first, torn].concat());
 }
 
 fn save(target: &str, name: &str, bytes: &[u8]) {

@@ -13,6 +13,7 @@ mod kernels;
 mod link;
 mod outputs;
 mod simulator;
+mod slots;
 mod wire;
 mod worker;
 
@@ -23,6 +24,7 @@ pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
 pub use simulator::{fault_name, simulator};
+pub use slots::slot_record;
 pub use wire::{control, ingest, log_frames};
 pub use worker::worker_messages;
 
@@ -30,7 +32,7 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
@@ -51,5 +53,6 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("recipe", recipe),
     ("result", result),
     ("simulator", simulator),
+    ("slot_record", slot_record),
     ("worker_messages", worker_messages),
 ];

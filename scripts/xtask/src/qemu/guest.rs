@@ -2,9 +2,10 @@
 
 use super::Place;
 use super::kernel::Kernel;
-use crate::shell::{Runner, run};
-use anyhow::{Context, Result};
+use crate::shell::{Runner, output, run};
+use anyhow::{Context, Result, ensure};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -38,37 +39,57 @@ pub fn initramfs(
     image: &Path,
 ) -> Result<()> {
     let root = place.join("root");
-    let _ = fs::remove_dir_all(&root);
-    let put = |from: &Path, to: &str, mode: u32| -> Result<()> {
-        let to = root.join(to);
-        fs::create_dir_all(to.parent().context("a file in a folder")?)?;
-        fs::copy(from, &to).with_context(|| format!("copying {}", from.display()))?;
-        Ok(fs::set_permissions(&to, fs::Permissions::from_mode(mode))?)
-    };
+    stage(runner, &root, kernel, programs, image)?;
+    pack(&root, &place.join("initramfs.cpio"))
+}
+
+/// Copies a file into a tree, with its mode.
+pub fn put(root: &Path, from: &Path, to: &str, mode: u32) -> Result<()> {
+    let to = root.join(to);
+    fs::create_dir_all(to.parent().context("a file in a folder")?)?;
+    fs::copy(from, &to).with_context(|| format!("copying {}", from.display()))?;
+    Ok(fs::set_permissions(&to, fs::Permissions::from_mode(mode))?)
+}
+
+/// The libraries of a Rust program, into a tree.
+pub fn libraries(root: &Path) -> Result<()> {
+    let folder = Path::new("/usr/aarch64-linux-gnu/lib");
+    let mut names = LIBRARIES.iter();
+    names.try_for_each(|name| put(root, &folder.join(name), &format!("lib/{name}"), 0o755))
+}
+
+/// A program for the guest, without what only a debugger reads, into a tree.
+pub fn program(root: &Path, from: &Path, to: &str) -> Result<()> {
+    put(root, from, to, 0o755)?;
+    run(Command::new("aarch64-linux-gnu-strip").arg("--strip-debug").arg(root.join(to)))
+}
+
+/// A tree with everything that runs in the guest.
+pub fn stage(
+    runner: &Runner,
+    root: &Path,
+    kernel: &Kernel,
+    programs: &Path,
+    image: &Path,
+) -> Result<()> {
+    let _ = fs::remove_dir_all(root);
+    let put = |from: &Path, to: &str, mode: u32| put(root, from, to, mode);
     put(&runner.root.join("boards/qemu/init"), "init", 0o755)?;
     put(&kernel.root.join("bin/busybox"), "bin/busybox", 0o755)?;
     for module in &kernel.modules {
         let name = module.file_name().and_then(|name| name.to_str()).context("a module's name")?;
         put(module, &format!("lib/modules/{name}"), 0o644)?;
     }
-    for library in LIBRARIES {
-        put(
-            &Path::new("/usr/aarch64-linux-gnu/lib").join(library),
-            &format!("lib/{library}"),
-            0o755,
-        )?;
-    }
-    for program in ["agentd", "agentctl"] {
-        put(&programs.join(program), &format!("usr/bin/{program}"), 0o755)?;
-        let stripped = root.join("usr/bin").join(program);
-        run(Command::new("aarch64-linux-gnu-strip").arg("--strip-debug").arg(stripped))?;
+    libraries(root)?;
+    for name in ["agentd", "agentctl"] {
+        program(root, &programs.join(name), &format!("usr/bin/{name}"))?;
     }
     put(image, "lib/firmware/tandem-rpu", 0o644)?;
     put(&runner.root.join("boards/qemu.toml"), "etc/tandem/board.toml", 0o644)?;
     for folder in ["models", "recipes"] {
         copy_tree(&runner.root.join("userspace").join(folder), &root.join(folder))?;
     }
-    pack(&root, &place.join("initramfs.cpio"))
+    Ok(())
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
@@ -84,14 +105,23 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The kernel reads an archive that is not compressed fastest.
-fn pack(root: &Path, archive: &Path) -> Result<()> {
-    let find = Command::new("find").arg(".").current_dir(root).stdout(Stdio::piped()).spawn()?;
-    let list = find.stdout.context("find has no output")?;
+/// Packs a tree, twice the same; the kernel reads an archive that is not compressed fastest.
+pub fn pack(root: &Path, archive: &Path) -> Result<()> {
+    let list = output(Command::new("find").arg(".").current_dir(root))?;
+    let mut names: Vec<&str> = list.lines().collect();
+    names.sort_unstable();
     let file = fs::File::create(archive)?;
-    run(Command::new("cpio")
-        .args(["-o", "-H", "newc", "--quiet", "--owner=0:0"])
+    let mut cpio = Command::new("cpio")
+        .args(["-o", "-H", "newc", "--quiet", "--owner=0:0", "--reproducible"])
         .current_dir(root)
-        .stdin(list)
-        .stdout(file))
+        .stdin(Stdio::piped())
+        .stdout(file)
+        .spawn()
+        .context("cpio")?;
+    let mut input = cpio.stdin.take().context("cpio has no input")?;
+    input.write_all((names.join("\n") + "\n").as_bytes())?;
+    drop(input);
+    let status = cpio.wait()?;
+    ensure!(status.success(), "cpio ended with {status}");
+    Ok(())
 }

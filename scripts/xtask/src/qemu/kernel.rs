@@ -31,6 +31,8 @@ pub struct Kernel {
     pub modules: Vec<PathBuf>,
     /// Packages' root: busybox is in it.
     pub root: PathBuf,
+    /// As `uname -r` says it.
+    pub version: String,
 }
 
 /// Fetches the packages and builds the modules, if the kernel or a source is another than last time.
@@ -53,7 +55,7 @@ pub fn ensure(runner: &Runner, place: &Place) -> Result<Kernel> {
     let theirs = WANTED.iter().map(|path| modules.join("kernel").join(path));
     let ours = fs::read_dir(&built)?.flatten().map(|entry| entry.path());
     let ours = ours.filter(|path| path.extension().is_some_and(|end| end == "ko"));
-    Ok(Kernel { modules: theirs.chain(ours).collect(), root })
+    Ok(Kernel { modules: theirs.chain(ours).collect(), root, version })
 }
 
 /// Downloads and unpacks; nothing is installed. Returns the kernel's version.
