@@ -10,7 +10,7 @@ fn main() {
     println!("cargo:rerun-if-env-changed=TANDEM_BOARD");
     println!("cargo:rerun-if-changed={}", path.display());
     let board = Board::load(&path).unwrap_or_else(|error| panic!("{error}"));
-    if board.name == "qemu" {
+    if board.pl.glue.is_some() {
         println!("cargo:rustc-cfg=tandem_qemu");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

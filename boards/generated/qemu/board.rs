@@ -43,6 +43,8 @@ pub const DATA_BANK_SIZE: u32 = 0x00010000;
 pub const PARK: u32 = 0x0000ff00;
 /// First byte of the guard below the main stack.
 pub const GUARD: u32 = 0x0002a800;
+/// Wires that QEMU lacks.
+pub const GLUE: u32 = 0x48050000;
 /// The gate counts the belt.
 pub const GATE_COUNTS: u32 = 0x00000000;
 /// The encoder is the other way round.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::crash::{Record, records};
 use tandem_link::glue;
-use tandem_qemu::plugin::Order;
+use tandem_qemu::plugin::{self, Order};
 use tandem_qemu::words::Words;
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
@@ -125,7 +125,8 @@ impl Machine {
     /// # Errors
     /// If there is none within [`PATIENCE`].
     pub fn provoke(&self, ask: u32) -> Result<Record> {
-        let at = self.board.pl.dma_pre.base + glue::PAGE + glue::PROVOKE;
+        let page = self.board.pl.glue.context("the board has no glue page")?;
+        let at = page.base + glue::PROVOKE;
         let before = self.crashes()?.last().map_or(0, |record| record.sequence);
         self.memory.write_all_at(&ask.to_le_bytes(), at.into())?;
         self.order(Order::Ring)?;
@@ -246,13 +247,14 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     if options.card.is_some() {
         words += " tandem.root=sd";
     }
-    let plugin = format!(
-        "{},ddr={memory},board={},qtest={},control={}",
-        files.plugin.display(),
-        files.board.display(),
-        path("qtest"),
-        path("control"),
-    );
+    let plugin = plugin::Arguments {
+        ddr: folder.join("ddr"),
+        board: files.board.clone(),
+        qtest: folder.join("qtest"),
+        control: folder.join("control"),
+        count: false,
+    };
+    let plugin = format!("{},{plugin}", files.plugin.display());
     let mut command = Command::new(&files.qemu);
     command
         .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", MEMORY, "-smp", "5"])

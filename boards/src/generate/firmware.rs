@@ -69,6 +69,7 @@ pub fn constants(board: &Board) -> Option<String> {
         ("PARK", rpu.atcm.base + rpu.atcm.size - PARKING, "Where QEMU's parking loop runs."),
         ("GUARD", guard, "First byte of the guard below the main stack."),
     ]);
+    list.extend(board.pl.glue.map(|glue| ("GLUE", glue.base, "Wires that QEMU lacks.")));
     list.extend(gate(board));
     if let (Some(ipi), Some(interrupts)) = (board.ipi, board.interrupts) {
         list.extend(doorbells(board, ipi, interrupts));

@@ -1,15 +1,11 @@
 //! A page of registers that stands for wires QEMU does not model, beside the kernels' registers of
 //! the board `qemu`. On silicon these are the RPU's GIC, the IPI block, the system counter, the TTC
-//! and the LPD watchdog.
+//! and the LPD watchdog. A board's description says where it lies (`[pl.glue]`); one without it is
+//! silicon.
 //!
 //! The plugin (`hw/sim/qemu`) sees each store before the guest's next instruction and answers in
 //! the page's memory; loads see memory only. So everything that must be fresh is asked for by a
 //! store first.
-
-/// Offset of the page from the first PL block, in bytes.
-pub const PAGE: u32 = 0x5_0000;
-/// Size of the page, in bytes.
-pub const SIZE: u32 = 0x1000;
 
 /// Levels of the PL's interrupt lines (read only).
 pub const LEVELS: u32 = 0x00;

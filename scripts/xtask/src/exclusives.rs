@@ -26,11 +26,12 @@ struct Image {
 }
 
 /// Code that reaches shared words: the link, and the memories that it runs on.
-const SHARED: [&str; 5] = [
+const SHARED: [&str; 6] = [
     "firmware/link/src/",
     "firmware/link/exclusive/src/",
     "firmware/drivers/src/mmio.rs",
     "firmware/rpu/src/platform.rs",
+    "userspace/uio/src/region.rs",
     "userspace/vboard/src/memory.rs",
 ];
 
@@ -70,6 +71,8 @@ const AGENTD: Image = Image {
         ("table.rs", "take"),
         ("table.rs", "grant"),
         ("log.rs", "drain"),
+        ("uio/src/region.rs", "load"),
+        ("uio/src/region.rs", "store"),
         ("vboard/src/memory.rs", "load"),
         ("vboard/src/memory.rs", "store"),
     ],

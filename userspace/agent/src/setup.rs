@@ -301,7 +301,8 @@ impl Setup {
 
     fn start_on(&self, prepared: Prepared, engines: Engines) -> Result<Arc<Service>, SetupError> {
         let Prepared { board, model, judge } = prepared;
-        let simulated = [VIRTUAL, "qemu"].contains(&board.name.as_str());
+        // A board of silicon says which part it has.
+        let simulated = board.device.is_none();
         // The firmware of the virtual board is part of this program, and so are its log's strings.
         let strings = match board.name == VIRTUAL {
             true => PathBuf::from("/proc/self/exe"),

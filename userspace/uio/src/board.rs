@@ -47,10 +47,9 @@ impl UioBoard {
         let link = device.map_at("link", regions.link)?;
         let log = device.map_at("log", regions.log)?;
         let crash = device.map_at("crash", regions.crash)?;
-        let Fitted { clock, bells, core } = if description.name == "qemu" {
-            in_qemu(&device, system, image)?
-        } else {
-            on_silicon(system, image)?
+        let Fitted { clock, bells, core } = match description.pl.glue {
+            Some(glue) => in_qemu(device.map_at("glue", glue)?, system, image)?,
+            None => on_silicon(system, image)?,
         };
         let waiter = Waiter::new(device.file(), device.path())?;
         bells.listen();
@@ -77,8 +76,7 @@ struct Fitted {
     core: Box<dyn RemoteCore>,
 }
 
-fn in_qemu(device: &Uio, system: &System, image: PathBuf) -> Result<Fitted, UioError> {
-    let glue = device.map("glue")?;
+fn in_qemu(glue: Region, system: &System, image: PathBuf) -> Result<Fitted, UioError> {
     Ok(Fitted {
         clock: Box::new(GlueClock(Mutex::new(glue.clone()))),
         bells: Bells::Glue(glue.clone()),

@@ -42,16 +42,6 @@ impl Region {
         // another processor or device, through words of the same size.
         unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().add(offset as usize).cast()) }
     }
-
-    /// Reads a register.
-    pub fn read(&self, offset: u32) -> u32 {
-        self.load(offset)
-    }
-
-    /// Writes a register.
-    pub fn write(&self, offset: u32, value: u32) {
-        self.store(offset, value);
-    }
 }
 
 impl SharedMemory for Region {

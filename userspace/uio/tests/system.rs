@@ -97,7 +97,7 @@ fn a_board_says_which_of_its_devices_is_missing() {
     let regions = &board.regions;
     let open = || UioBoard::open(&board, "image".into(), &made.system).err().expect("an error");
     assert!(open().to_string().contains("tandem-link"));
-    let glue = Range { base: board.pl.dma_pre.base + 0x5_0000, size: 0x1000 };
+    let glue = board.pl.glue.expect("QEMU has one");
     let maps =
         [("link", regions.link), ("log", regions.log), ("crash", regions.crash), ("glue", glue)];
     made.uio(0, "tandem-link", &maps);

@@ -10,7 +10,7 @@ use tandem_drivers::mmio::MmioBus;
 use tandem_link::glue;
 use tandem_link::message::Nanos;
 
-const PAGE: u32 = board::DMA_PRE + glue::PAGE;
+const PAGE: u32 = board::GLUE;
 
 /// Longest silence of the pipeline. Generous, because the emulated core runs at its host's mercy.
 const WATCHDOG_US: u32 = 3_000_000;

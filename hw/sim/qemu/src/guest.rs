@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue;
-use tandem_qemu::plugin::{COUNTS, Order};
+use tandem_qemu::plugin::{self, COUNTS, Order};
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -45,6 +45,7 @@ pub struct Guest {
     pub ddr: Ddr,
     /// The description.
     pub board: Board,
+    glue: tandem_boards::Range,
 }
 
 impl Guest {
@@ -64,7 +65,8 @@ impl Guest {
         let ddr = Ddr::open(file.try_clone()?.into(), u64::from(base), base, board.ddr.size)?;
         let child = start(arguments, folder.path(), &memory)?;
         let control = UnixDatagram::unbound()?;
-        Ok(Self { child, folder, control, memory: file, ddr, board })
+        let glue = board.pl.glue.context("the board has no [pl.glue]: it is not QEMU's")?;
+        Ok(Self { child, folder, control, memory: file, ddr, board, glue })
     }
 
     /// Rings the R5. Before the plugin has bound its socket there is nobody to hear it, and the
@@ -79,8 +81,7 @@ impl Guest {
 
     /// Instructions and uncached accesses of the R5F so far; the plugin must be told to count.
     pub fn counts(&self) -> Result<[u64; 2]> {
-        let at = self.board.pl.dma_pre.base + glue::PAGE + COUNTS;
-        let word = |index: u32| Ok::<_, anyhow::Error>(u64::from(self.ddr_word(at + 4 * index)?));
+        let word = |index: u32| self.glue_word(COUNTS + 4 * index).map(u64::from);
         let before = word(0)?;
         self.order(Order::Count);
         let start = Instant::now();
@@ -91,12 +92,6 @@ impl Guest {
         Ok([word(2)? << 32 | word(1)?, word(4)? << 32 | word(3)?])
     }
 
-    fn ddr_word(&self, at: u32) -> Result<u32> {
-        let mut bytes = [0; 4];
-        self.memory.read_exact_at(&mut bytes, at.into())?;
-        Ok(u32::from_le_bytes(bytes))
-    }
-
     /// Asks the firmware for a crash, and wakes it.
     pub fn provoke(&self, ask: u32) -> Result<()> {
         self.memory.write_all_at(&ask.to_le_bytes(), self.glue(glue::PROVOKE))?;
@@ -105,7 +100,7 @@ impl Guest {
     }
 
     fn glue(&self, offset: u32) -> u64 {
-        u64::from(self.board.pl.dma_pre.base + glue::PAGE + offset)
+        u64::from(self.glue.base + offset)
     }
 
     /// A word of the glue page.
@@ -194,15 +189,14 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
     let absolute = |path: &PathBuf| {
         path.canonicalize().with_context(|| format!("{} is not there", path.display()))
     };
-    let plugin = format!(
-        "{},ddr={},board={},qtest={},control={}{}",
-        absolute(&arguments.plugin)?.display(),
-        memory.display(),
-        absolute(&arguments.board)?.display(),
-        path("qtest"),
-        path("control"),
-        if arguments.cost { ",count=on" } else { "" },
-    );
+    let plugin = plugin::Arguments {
+        ddr: memory.to_owned(),
+        board: absolute(&arguments.board)?,
+        qtest: folder.join("qtest"),
+        control: folder.join("control"),
+        count: arguments.cost,
+    };
+    let plugin = format!("{},{plugin}", absolute(&arguments.plugin)?.display());
     let mut command = Command::new(&arguments.qemu);
     command
         .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", "2G", "-smp", "5"])

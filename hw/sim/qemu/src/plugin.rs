@@ -3,7 +3,9 @@
 
 use crate::cost;
 use crate::lines::Lines;
+use std::fmt;
 use std::fs::OpenOptions;
+use std::ops::Range;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -47,6 +49,18 @@ impl Arguments {
         }
         let [ddr, board, qtest, control] = found.map(Option::unwrap_or_default);
         Ok(Self { ddr, board, qtest, control, count })
+    }
+}
+
+/// As QEMU's `-plugin` wants them, behind the plugin's path.
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ddr, board, qtest, control, count } = self;
+        let paths = [("ddr", ddr), ("board", board), ("qtest", qtest), ("control", control)];
+        for (index, (key, path)) in paths.into_iter().enumerate() {
+            write!(f, "{}{key}={}", if index == 0 { "" } else { "," }, path.display())?;
+        }
+        f.write_str(if *count { ",count=on" } else { "" })
     }
 }
 
@@ -94,15 +108,15 @@ impl Order {
 pub struct Logic {
     sim: Sim,
     window: Ddr,
-    base: u32,
+    /// Of the window: the blocks, then the glue page.
+    bounds: Range<u32>,
+    glue: tandem_boards::Range,
     blocks: [u32; 5],
     started: Instant,
     lines: Arc<Lines>,
     counted: u32,
 }
 
-/// Bytes of the window: the blocks, then the glue page.
-const WINDOW_BYTES: u32 = glue::PAGE + glue::SIZE;
 /// Bytes of each block's registers that are mirrored into the window.
 const MIRROR: u32 = 0x200;
 
@@ -111,7 +125,8 @@ impl Logic {
         let board = Board::load(&arguments.board).map_err(|error| error.to_string())?;
         let map = &board.pl;
         let blocks = bases(&board);
-        let base = blocks.into_iter().min().unwrap_or(0);
+        let page = board.pl.glue.ok_or("the board has no [pl.glue]: it is not QEMU's")?;
+        let bounds = blocks.into_iter().fold(page.base, u32::min)..page.base + page.size;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -133,9 +148,10 @@ impl Logic {
             },
             open(ddr.base, ddr.size)?,
         );
-        let window = open(base, WINDOW_BYTES)?;
+        let window = open(bounds.start, bounds.end - bounds.start)?;
+        let started = Instant::now();
         let mut logic =
-            Self { sim, window, base, blocks, started: Instant::now(), lines, counted: 0 };
+            Self { sim, window, bounds, glue: page, blocks, started, lines, counted: 0 };
         logic.mirror();
         Ok(logic)
     }
@@ -145,13 +161,13 @@ impl Logic {
     }
 
     fn store(&mut self, addr: u32, value: u32) {
-        let Some(offset) = addr.checked_sub(self.base + glue::PAGE) else {
+        if !self.glue.contains(addr, 4) {
             self.sim.write32(addr, value);
             return self.advance();
-        };
-        match offset {
-            _ if offset == glue::RPU_CLOCK.latch => self.latch(glue::RPU_CLOCK),
-            _ if offset == glue::APU_CLOCK.latch => self.latch(glue::APU_CLOCK),
+        }
+        match addr - self.glue.base {
+            offset if offset == glue::RPU_CLOCK.latch => self.latch(glue::RPU_CLOCK),
+            offset if offset == glue::APU_CLOCK.latch => self.latch(glue::APU_CLOCK),
             glue::RING_AGENT => {
                 let count = self.lines.ring_apu();
                 self.show(glue::AGENT_COUNT, count);
@@ -189,7 +205,7 @@ impl Logic {
 
     /// Puts a word into the glue page, where the guest's loads find it.
     fn show(&self, offset: u32, value: u32) {
-        let _ = self.window.write32(self.base + glue::PAGE + offset, value);
+        let _ = self.window.write32(self.glue.base + offset, value);
     }
 
     /// Everything that can happen by now does, and the guest sees it.
@@ -264,7 +280,7 @@ impl Machine {
 }
 
 static MACHINE: OnceLock<Machine> = OnceLock::new();
-static WINDOW: OnceLock<(u64, u64)> = OnceLock::new();
+static WINDOW: OnceLock<Range<u32>> = OnceLock::new();
 
 /// Starts the model. Guest memory is there already, and must show the registers' reset values
 /// before the guest's first load.
@@ -274,8 +290,7 @@ pub fn configure(arguments: &Arguments) -> Result<(), String> {
         cost::begin();
     }
     let logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
-    let base = u64::from(logic.base);
-    WINDOW.set((base, base + u64::from(WINDOW_BYTES))).map_err(|_| "loaded twice".to_owned())?;
+    WINDOW.set(logic.bounds.clone()).map_err(|_| "loaded twice".to_owned())?;
     let machine = Machine { logic: Mutex::new(logic), changed: Condvar::new() };
     MACHINE.set(machine).map_err(|_| "loaded twice".to_owned())?;
     let machine = MACHINE.get().ok_or("not loaded")?;
@@ -304,7 +319,8 @@ fn obey(machine: &Machine, control: &UnixDatagram) {
 
 /// True where a store at this physical address is for the programmable logic.
 pub fn in_window(addr: u64) -> bool {
-    WINDOW.get().is_some_and(|(from, to)| (*from..*to).contains(&addr))
+    let inside = |window: &Range<u32>| u32::try_from(addr).is_ok_and(|at| window.contains(&at));
+    WINDOW.get().is_some_and(inside)
 }
 
 /// One store of the guest into the window.
