@@ -15,6 +15,8 @@ pub mod console;
 pub mod crash;
 pub mod error;
 pub mod glue;
+#[cfg(feature = "std")]
+pub mod image;
 pub mod layout;
 pub mod log;
 #[cfg(feature = "std")]

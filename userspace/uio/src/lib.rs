@@ -11,7 +11,7 @@ mod region;
 mod wires;
 
 pub use board::UioBoard;
-pub use core::{Image, ImageError, QemuCore, SysfsCore};
+pub use core::{QemuCore, SysfsCore};
 pub use device::{Map, System, Uio};
 pub use error::UioError;
 pub use region::Region;

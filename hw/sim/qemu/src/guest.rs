@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue;
+use tandem_link::image::Image;
 use tandem_qemu::plugin::{self, COUNTS, Order};
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
@@ -19,6 +20,8 @@ use tempfile::TempDir;
 const GUEST_MEMORY: u64 = 2 << 30;
 /// Where the A53's few instructions lie.
 const STUB: u64 = 0x1000_0000;
+/// The R5F's banks and the gap between them; QEMU has DDR there.
+const TCM: u32 = 0x4_0000;
 /// The R5F's stacks, from `boards/src/generate/firmware.rs`.
 const MAIN_STACK: Range<u64> = 0x2_B000..0x3_0000;
 const CRASH_STACK: Range<u64> = 0x2_A200..0x2_A800;
@@ -222,29 +225,12 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         .with_context(|| format!("starting {}", arguments.qemu))
 }
 
-/// Copies the loadable segments of a little-endian ELF32 file to their physical addresses; its
-/// entry.
+/// Copies an image to where the R5F has its TCM; its entry.
 fn load(image: &Path, memory: &File) -> Result<u32> {
     let elf = std::fs::read(image)?;
-    let word = |at: usize| -> Result<usize> {
-        let bytes = elf.get(at..at + 4).context("file is truncated")?;
-        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
-    };
-    if elf.get(..6) != Some(b"\x7fELF\x01\x01") {
-        bail!("not a little-endian 32-bit ELF file");
+    let image = Image::parse(&elf, TCM)?;
+    for (address, segment) in &image.segments {
+        memory.write_all_at(segment, (*address).into())?;
     }
-    let table = word(0x1C)?;
-    let entries = word(0x2C)? & 0xFFFF;
-    let size = word(0x2A)? & 0xFFFF;
-    const LOAD: usize = 1;
-    for header in (0..entries).map(|index| table + index * size) {
-        if word(header)? != LOAD {
-            continue;
-        }
-        let (offset, physical, length) =
-            (word(header + 4)?, word(header + 12)?, word(header + 16)?);
-        let segment = elf.get(offset..offset + length).context("segment lies outside the file")?;
-        memory.write_all_at(segment, physical as u64)?;
-    }
-    Ok(u32::try_from(word(0x18)?)?)
+    Ok(image.entry)
 }

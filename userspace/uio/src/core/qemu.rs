@@ -1,7 +1,6 @@
 //! QEMU's R5F. It has plain memory where TCM is, starts by a PSCI call that the module `r5ctl`
 //! makes, and cannot be reset once it runs: then the firmware is asked to park.
 
-use super::Image;
 use crate::{Region, System, Uio, UioError};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use tandem_link::SharedMemory;
 use tandem_link::board::{CoreError, CoreState, RemoteCore};
 use tandem_link::glue;
+use tandem_link::image::Image;
 
 /// How long a core may take to park. An emulated core on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(10);
