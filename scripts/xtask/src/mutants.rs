@@ -6,6 +6,7 @@
 //! explained in `hw/sim/rtl/mutants.toml`, or the bench gets better.
 
 mod changes;
+mod memory;
 
 use crate::shell::Runner;
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use changes::changes;
+use memory::Memory;
 
 const TABLE: &str = "hw/sim/rtl/mutants.toml";
 /// Share of mutants that a bench must notice or that must be explained, of 100.
@@ -56,6 +58,7 @@ impl Mutant {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Outcome {
     Killed,
     Survived,
@@ -80,7 +83,10 @@ pub fn run(runner: &Runner, name: &str, count: usize, seed: u64, write: bool) ->
         "--example",
         "build_model",
     ])?;
-    ensure!(bench(runner, &kernel, None)?, "the bench fails on the kernel as it is");
+    let mut memory = Memory::open(runner, name)?;
+    if memory.is_empty() {
+        ensure!(bench(runner, &kernel, None)?, "the bench fails on the kernel as it is");
+    }
     let mut done: Vec<(Mutant, Outcome)> = Vec::new();
     let valid = |done: &[(Mutant, Outcome)]| {
         done.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Invalid)).count()
@@ -90,7 +96,11 @@ pub fn run(runner: &Runner, name: &str, count: usize, seed: u64, write: bool) ->
             break;
         }
         let start = Instant::now();
-        let outcome = try_mutant(runner, name, &kernel, &mutant)?;
+        let outcome = match memory.outcome(&mutant) {
+            Some(outcome) => outcome,
+            None => try_mutant(runner, name, &kernel, &mutant)?,
+        };
+        memory.keep(&mutant, outcome)?;
         let word = match outcome {
             Outcome::Killed => "killed",
             Outcome::Survived => "SURVIVED",
