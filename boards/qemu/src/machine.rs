@@ -9,6 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::crash::{Record, records};
@@ -37,12 +39,15 @@ pub struct Options {
     pub card: Option<PathBuf>,
     /// More arguments for QEMU.
     pub qemu: Vec<String>,
+    /// Once set, a machine that boots gives up.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A running machine. Dropping it is pulling its plug.
 pub struct Machine {
-    child: Child,
+    // Gone first: whoever ends this program may not wait until QEMU has ended.
     folder: TempDir,
+    qemu: Plug,
     control: UnixDatagram,
     console: Console,
     memory: File,
@@ -66,11 +71,12 @@ impl Machine {
         let folder = tempfile::Builder::new().prefix("tandem-board-").tempdir_in(place)?;
         let http = free_port()?;
         let start = Instant::now();
-        let mut child = command(files, options, folder.path(), http)?
-            .spawn()
-            .with_context(|| format!("starting {}", files.qemu.display()))?;
-        let mut alive = || match child.try_wait()? {
+        let child = command(files, options, folder.path(), http)?.spawn();
+        let child = child.with_context(|| format!("starting {}", files.qemu.display()))?;
+        let mut qemu = Plug(child);
+        let mut alive = || match qemu.0.try_wait()? {
             Some(status) => bail!("QEMU ended with {status}: {}", read(&folder.path().join("log"))),
+            None if options.stop.load(Ordering::Relaxed) => bail!("stopped while it booted"),
             None => Ok(()),
         };
         let mut console = Console::connect(&folder.path().join("uart0"), &mut alive)?;
@@ -82,7 +88,7 @@ impl Machine {
         let memory = File::options().read(true).write(true).open(folder.path().join("ddr"))?;
         let board = Board::load(&files.board)?;
         let booted = start.elapsed();
-        Ok(Self { child, folder, control, console, memory, board, http, booted })
+        Ok(Self { qemu, folder, control, console, memory, board, http, booted })
     }
 
     /// Time from power on to the guest's prompt.
@@ -171,7 +177,7 @@ impl Machine {
         let _ = self.console.run("kill $(cat /run/agentd 2>/dev/null) 2>/dev/null; sync");
         let mut monitor = UnixStream::connect(self.folder.path().join("qmp"))?;
         monitor.write_all(b"{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"quit\"}\n")?;
-        until("QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+        until("QEMU's end", || Ok(self.qemu.0.try_wait()?)).map(|_| ())
     }
 
     /// Waits until QEMU ends by itself.
@@ -179,7 +185,7 @@ impl Machine {
     /// # Errors
     /// If it does not end within [`PATIENCE`].
     pub fn ended(mut self) -> Result<()> {
-        until_within(CARD_PATIENCE, "QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+        until_within(CARD_PATIENCE, "QEMU's end", || Ok(self.qemu.0.try_wait()?)).map(|_| ())
     }
 
     /// What QEMU and the plugin printed.
@@ -188,10 +194,13 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
+/// QEMU, which ends with this.
+struct Plug(Child);
+
+impl Drop for Plug {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -255,8 +264,11 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
         count: false,
     };
     let plugin = format!("{},{plugin}", files.plugin.display());
-    let mut command = Command::new(&files.qemu);
+    // Whatever ends this program, even a SIGKILL, ends QEMU with it.
+    let mut command = Command::new("setpriv");
     command
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(&files.qemu)
         .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", MEMORY, "-smp", "5"])
         .args(["-display", "none", "-nodefaults", "-audio", "none", "-accel", "tcg,thread=multi"])
         .arg("-object")
