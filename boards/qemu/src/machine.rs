@@ -45,9 +45,8 @@ pub struct Options {
 
 /// A running machine. Dropping it is pulling its plug.
 pub struct Machine {
-    // Gone first: whoever ends this program may not wait until QEMU has ended.
-    folder: TempDir,
     qemu: Plug,
+    folder: TempDir,
     control: UnixDatagram,
     console: Console,
     memory: File,
@@ -85,7 +84,10 @@ impl Machine {
         }
         console.ready(&mut alive)?;
         let control = UnixDatagram::unbound()?;
-        let memory = File::options().read(true).write(true).open(folder.path().join("ddr"))?;
+        // Everybody has opened the memory: without a name it is gone with the last of them.
+        let path = folder.path().join("ddr");
+        let memory = File::options().read(true).write(true).open(&path)?;
+        std::fs::remove_file(&path)?;
         let board = Board::load(&files.board)?;
         let booted = start.elapsed();
         Ok(Self { qemu, folder, control, console, memory, board, http, booted })
@@ -239,6 +241,13 @@ fn read(path: &Path) -> String {
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
+/// A program that whatever ends this one, even a SIGKILL, ends with it.
+pub(crate) fn leashed(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
@@ -264,11 +273,8 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
         count: false,
     };
     let plugin = format!("{},{plugin}", files.plugin.display());
-    // Whatever ends this program, even a SIGKILL, ends QEMU with it.
-    let mut command = Command::new("setpriv");
+    let mut command = leashed(&files.qemu);
     command
-        .args(["--pdeathsig", "KILL", "--"])
-        .arg(&files.qemu)
         .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", MEMORY, "-smp", "5"])
         .args(["-display", "none", "-nodefaults", "-audio", "none", "-accel", "tcg,thread=multi"])
         .arg("-object")
