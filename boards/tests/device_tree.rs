@@ -81,7 +81,7 @@ fn the_qemu_tree_is_what_the_agent_looks_for() {
     assert_eq!(get(dma, "xlnx,addrwidth", "u"), "40");
     let channel = "/tandem/tandem-loop-wide@48070000/dma-channel-s2mm";
     assert_eq!(get(channel, "interrupts", "u"), "0 107 4");
-    assert_eq!(get("/tandem/tandem-loop-wide-client", "dma-names", "s"), "mm2s s2mm");
+    assert_eq!(get("/tandem-loop-wide-client", "dma-names", "s"), "mm2s s2mm");
 }
 
 #[test]

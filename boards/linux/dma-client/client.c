@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/of_address.h>
+#include <linux/of_irq.h>
 #include <linux/platform_device.h>
 #include <linux/vmalloc.h>
 
@@ -122,8 +123,12 @@ static int client_describe(struct client *client)
 	client->tx.regs = of_iomap(dma, 0);
 	of_property_read_u32(dma, "xlnx,addrwidth", &bits);
 	client->wide = bits > 32;
-	for_each_child_of_node(dma, channel)
+	for_each_child_of_node(dma, channel) {
+		bool sends = of_device_is_compatible(channel, "xlnx,axi-dma-mm2s-channel");
+
 		client->realign |= of_property_read_bool(channel, "xlnx,include-dre");
+		(sends ? &client->tx : &client->rx)->irq = of_irq_get(channel, 0);
+	}
 	of_node_put(dma);
 	if (!client->tx.regs)
 		return -ENOMEM;

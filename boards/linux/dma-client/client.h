@@ -39,6 +39,7 @@
  * @chan: of dmaengine
  * @dma: the device that moves its data
  * @regs: its registers; only read
+ * @irq: its interrupt, whose handler may be waited for
  * @direction: as dmaengine says it
  * @bytes: contiguous, BUFFER_BYTES
  * @bus: its bus address
@@ -48,6 +49,7 @@ struct side {
 	struct dma_chan *chan;
 	struct device *dma;
 	void __iomem *regs;
+	int irq;
 	enum dma_transfer_direction direction;
 	u8 *bytes;
 	dma_addr_t bus;

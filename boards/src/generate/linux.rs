@@ -37,6 +37,7 @@ pub(super) fn base(board: &Board) -> Option<String> {
     if board.pl.loops().next().is_some() {
         nodes.push(LOOP_CLOCK.to_owned());
     }
+    nodes.extend(board.pl.loops().map(|(field, _)| loop_client(field)));
     nodes.push(format!(
         "\ttandem {{\n\t\tcompatible = \"simple-bus\";\n\t\t#address-cells = <2>;\n\
          \t\t#size-cells = <2>;\n\t\tranges;\n\n{}\t}};\n",
@@ -121,10 +122,29 @@ fn uio(name: &str, range: Range) -> String {
     )
 }
 
-/// A looped DMA as the kernel's binding `xlnx,xilinx_dma` has it, and the client that drives it.
-fn looped(board: &Board, field: &str, found: Loop) -> String {
+/// Label and name of the node of a looped DMA.
+fn loop_name(field: &str) -> (String, String) {
     let label = field.replace("pl.", "tandem_");
     let name = label.replace('_', "-");
+    (label, name)
+}
+
+/// The client that drives a looped DMA.
+fn loop_client(field: &str) -> String {
+    let (label, name) = loop_name(field);
+    format!(
+        "\t{name}-client {{
+\t\tcompatible = \"tandem,dma-client\";
+\t\tdmas = <&{label} 0>, <&{label} 1>;
+\t\tdma-names = \"mm2s\", \"s2mm\";
+\t}};
+"
+    )
+}
+
+/// A looped DMA as the kernel's binding `xlnx,xilinx_dma` has it.
+fn looped(board: &Board, field: &str, found: Loop) -> String {
+    let (label, name) = loop_name(field);
     let (at, reg, coherent) = (found.base, cells(found.range()), coherence(board));
     let (length, address) = (found.length_bits, found.address_bits);
     let realign = if found.realign { "\t\t\t\txlnx,include-dre;\n" } else { "" };
@@ -149,12 +169,6 @@ fn looped(board: &Board, field: &str, found: Loop) -> String {
 \t\t\txlnx,addrwidth = <{address}>;
 \t\t\txlnx,sg-length-width = <{length}>;
 {coherent}{}{}\t\t}};
-
-\t\t{name}-client {{
-\t\t\tcompatible = \"tandem,dma-client\";
-\t\t\tdmas = <&{label} 0>, <&{label} 1>;
-\t\t\tdma-names = \"mm2s\", \"s2mm\";
-\t\t}};
 ",
         channel("mm2s", found.mm2s),
         channel("s2mm", found.s2mm),
