@@ -1,7 +1,7 @@
 //! The schema of a board description.
 
 use crate::ports::Stream;
-use crate::soc::{Console, Interrupts, Ipi, Linux, Rpu};
+use crate::soc::{Console, Interrupts, Ipi, IpiAgent, Linux, Rpu, RpuMode};
 use crate::{BoardError, check::Checker};
 use serde::Deserialize;
 use std::{fmt, path::Path, str::FromStr};
@@ -291,6 +291,21 @@ impl Board {
             .map_err(|source| BoardError::Parse { file: file.into(), source })?;
         Checker { file }.board(&board)?;
         Ok(board)
+    }
+
+    /// The same board with its R5Fs in another mode, and the banks that the chip has then. A board
+    /// without `[rpu]` stays as it is.
+    ///
+    /// # Errors
+    /// [`BoardError`], if the rest of the description does not go with that mode.
+    pub fn with_rpu_mode(mut self, mode: RpuMode) -> Result<Self, BoardError> {
+        let core = self.ipi.map_or(IpiAgent::Rpu0, |ipi| ipi.rpu);
+        if let Some(rpu) = &mut self.rpu {
+            let [atcm, btcm] = Rpu::chip(mode, core);
+            *rpu = Rpu { mode, atcm, btcm };
+        }
+        Checker { file: &self.name }.board(&self)?;
+        Ok(self)
     }
 
     /// `boards/virtual.toml` as it was when this was built.

@@ -1,7 +1,8 @@
 //! The description of the virtual board holds, and each way to break one is named.
 
 use tandem_boards::{
-    Board, BoardError, Direction, PlanFault, Port, Range, SlotClass, Stream, faults,
+    Board, BoardError, Direction, IpiAgent, PlanFault, Port, Range, RpuMode, SlotClass, Stream,
+    faults,
 };
 
 const VIRTUAL: &str = include_str!("../virtual.toml");
@@ -401,4 +402,18 @@ fn a_board_with_an_r5f_needs_what_linux_and_it_need() {
         let (_, message) = refuse(&format!("{}{}", &KV260[..start], &KV260[end..]));
         assert!(message.contains(&format!("{table} = none: is missing")), "{message}");
     }
+}
+
+/// Two cores in lockstep have the banks of both; the rest of the description must go with that.
+#[test]
+fn a_board_goes_into_lockstep_with_the_banks_of_both_cores() {
+    let board = Board::load("kv260.toml").expect("a board of ours");
+    let other = board.clone().with_rpu_mode(RpuMode::Lockstep).expect("core 0 is ours");
+    let rpu = other.rpu.expect("its R5F");
+    assert_eq!((rpu.mode, rpu.atcm.size, rpu.btcm.size), (RpuMode::Lockstep, 0x2_0000, 0x2_0000));
+    assert_eq!((rpu.btcm.base, rpu.btcm.global), (0x2_0000, 0xFFE2_0000));
+    let mut second = board;
+    second.ipi.as_mut().expect("its IPI").rpu = IpiAgent::Rpu1;
+    let error = second.with_rpu_mode(RpuMode::Lockstep).expect_err("core 1 only checks core 0");
+    assert!(error.to_string().contains("ipi.rpu"), "{error}");
 }
