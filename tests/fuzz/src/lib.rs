@@ -12,6 +12,7 @@ mod input;
 mod kernels;
 mod link;
 mod outputs;
+mod reach;
 mod simulator;
 mod slots;
 mod wire;
@@ -23,6 +24,7 @@ pub use files::{board, fixture_plan, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
+pub use reach::{agent_line, target};
 pub use simulator::{fault_name, simulator};
 pub use slots::slot_record;
 pub use wire::{control, ingest, log_frames};
@@ -32,7 +34,8 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 22] = [
+pub const TARGETS: [(&str, Target); 24] = [
+    ("agent_line", agent_line),
     ("bitstream", bitstream),
     ("board", board),
     ("control", control),
@@ -54,5 +57,6 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("result", result),
     ("simulator", simulator),
     ("slot_record", slot_record),
+    ("target", target),
     ("worker_messages", worker_messages),
 ];
