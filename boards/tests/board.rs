@@ -329,6 +329,25 @@ fn what_the_chip_has_not_is_named() {
 }
 
 #[test]
+fn a_looped_dma_that_nobody_could_build_or_hear_is_named() {
+    const QEMU: &str = include_str!("../qemu.toml");
+    for (from, to, wanted) in [
+        ("mm2s = 104", "mm2s = 89", "interrupts.pre_mm2s and pl.loop_plain.mm2s are both SPI 89"),
+        ("s2mm = 107", "s2mm = 104", "pl.loop_plain.mm2s and pl.loop_wide.s2mm are both SPI 104"),
+        ("s2mm = 105", "s2mm = 29", "pl.loop_plain.s2mm = 29: must be an SPI of PL_PS"),
+        ("length_bits = 14", "length_bits = 7", "pl.loop_wide.length_bits = 7: must be 8 to 26"),
+        ("length_bits = 26", "length_bits = 27", "pl.loop_plain.length_bits = 27: must be 8 to 26"),
+        ("address_bits = 40", "address_bits = 31", "pl.loop_wide.address_bits = 31: must be 32"),
+        ("base = 0x4806_0000", "base = 0x4805_0000", "pl.loop_plain [0x48050000, 0x48060000)"),
+        ("base = 0x4807_0000", "base = 0x4807_0100", "pl.loop_wide.base = 0x48070100"),
+    ] {
+        assert!(QEMU.contains(from), "{from} is gone");
+        let message = refuse(&QEMU.replace(from, to)).1;
+        assert!(message.contains(wanted), "{message}\n  wanted: {wanted}");
+    }
+}
+
+#[test]
 fn the_second_core_does_not_run_alone_in_lockstep() {
     let lockstep = KV260
         .replace("mode = \"split\"", "mode = \"lockstep\"")

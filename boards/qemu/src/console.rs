@@ -48,7 +48,7 @@ impl Console {
     }
 
     /// Waits so long for an answer from now on.
-    pub(crate) fn be_patient(&mut self, patience: Duration) {
+    pub fn be_patient(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
@@ -97,7 +97,7 @@ impl Console {
     /// # Errors
     /// The line's.
     pub fn hand_over(&mut self) -> Result<UnixStream> {
-        self.line.write_all(b"PS1='tandem# '\n")?;
+        self.line.write_all(b"stty echo onlcr; PS1='tandem# '\n")?;
         Ok(self.line.try_clone()?)
     }
 

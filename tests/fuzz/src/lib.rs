@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bitstreams;
+mod console;
 mod crash;
 mod files;
 mod input;
@@ -13,18 +14,21 @@ mod kernels;
 mod link;
 mod outputs;
 mod reach;
+mod rpu_image;
 mod simulator;
 mod slots;
 mod wire;
 mod worker;
 
 pub use bitstreams::{bitstream, manifest};
+pub use console::console;
 pub use crash::crash_page;
 pub use files::{board, fixture_plan, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
 pub use reach::{agent_line, target};
+pub use rpu_image::rpu_image;
 pub use simulator::{fault_name, simulator};
 pub use slots::slot_record;
 pub use wire::{control, ingest, log_frames};
@@ -34,10 +38,11 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("agent_line", agent_line),
     ("bitstream", bitstream),
     ("board", board),
+    ("console", console),
     ("control", control),
     ("crash_page", crash_page),
     ("fault_name", fault_name),
@@ -55,6 +60,7 @@ pub const TARGETS: [(&str, Target); 24] = [
     ("post_heads", post_heads),
     ("recipe", recipe),
     ("result", result),
+    ("rpu_image", rpu_image),
     ("simulator", simulator),
     ("slot_record", slot_record),
     ("target", target),

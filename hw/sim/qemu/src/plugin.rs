@@ -3,6 +3,7 @@
 
 use crate::cost;
 use crate::lines::Lines;
+use crate::loops::{self, Loops};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::ops::Range;
@@ -107,6 +108,7 @@ impl Order {
 /// The device model and the window through which the guest sees it.
 pub struct Logic {
     sim: Sim,
+    loops: Loops,
     window: Ddr,
     /// Of the window: the blocks, then the glue page.
     bounds: Range<u32>,
@@ -121,17 +123,19 @@ pub struct Logic {
 const MIRROR: u32 = 0x200;
 
 impl Logic {
-    fn new(arguments: &Arguments, lines: Arc<Lines>) -> Result<Self, String> {
+    fn new(arguments: &Arguments) -> Result<Self, String> {
         let board = Board::load(&arguments.board).map_err(|error| error.to_string())?;
         let map = &board.pl;
         let blocks = bases(&board);
         let page = board.pl.glue.ok_or("the board has no [pl.glue]: it is not QEMU's")?;
-        let bounds = blocks.into_iter().fold(page.base, u32::min)..page.base + page.size;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(&arguments.ddr)
             .map_err(|error| format!("{}: {error}", arguments.ddr.display()))?;
+        let loops = Loops::new(&board, &file)?;
+        let bounds = blocks.into_iter().fold(page.base, u32::min)..page.base + page.size;
+        let bounds = loops.bounds(bounds);
         let ddr = board.ddr;
         // QEMU's machine has its DDR at physical 0, so an address is the file offset.
         let open = |base: u32, size: u32| {
@@ -149,10 +153,12 @@ impl Logic {
             open(ddr.base, ddr.size)?,
         );
         let window = open(bounds.start, bounds.end - bounds.start)?;
+        let lines = Lines::start(&arguments.qtest, &loops::interrupts(&board));
         let started = Instant::now();
         let mut logic =
-            Self { sim, window, bounds, glue: page, blocks, started, lines, counted: 0 };
+            Self { sim, loops, window, bounds, glue: page, blocks, started, lines, counted: 0 };
         logic.mirror();
+        logic.loops.show(&logic.window, &logic.lines);
         Ok(logic)
     }
 
@@ -161,6 +167,10 @@ impl Logic {
     }
 
     fn store(&mut self, addr: u32, value: u32) {
+        let now = self.now();
+        if self.loops.store(addr, value, now, &self.window, &self.lines) {
+            return;
+        }
         if !self.glue.contains(addr, 4) {
             self.sim.write32(addr, value);
             return self.advance();
@@ -208,6 +218,20 @@ impl Logic {
         let _ = self.window.write32(self.glue.base + offset, value);
     }
 
+    /// When something happens without a store, ns.
+    fn next_event(&self) -> Option<u64> {
+        self.sim.next_event().into_iter().chain(self.loops.next_event()).min()
+    }
+
+    /// What is due by now happens.
+    fn catch_up(&mut self) {
+        let now = self.now();
+        self.loops.advance(now, &self.window, &self.lines);
+        if self.sim.next_event().is_some_and(|due| due <= now) {
+            self.advance();
+        }
+    }
+
     /// Everything that can happen by now does, and the guest sees it.
     fn advance(&mut self) {
         self.sim.advance(self.now());
@@ -248,9 +272,9 @@ impl Machine {
 
     fn store(&self, addr: u32, value: u32) {
         let mut logic = self.lock();
-        let before = logic.sim.next_event();
+        let before = logic.next_event();
         logic.store(addr, value);
-        if logic.sim.next_event() != before {
+        if logic.next_event() != before {
             self.changed.notify_one();
         }
     }
@@ -261,11 +285,11 @@ impl Machine {
         let mut logic = self.lock();
         loop {
             let now = logic.now();
-            let wait = match logic.sim.next_event() {
+            let wait = match logic.next_event() {
                 Some(at) if at <= now => {
-                    logic.advance();
+                    logic.catch_up();
                     // An event that has passed and stays waits for a store.
-                    let stays = logic.sim.next_event().is_some_and(|next| next <= now);
+                    let stays = logic.next_event().is_some_and(|next| next <= now);
                     Duration::from_millis(if stays { 1 } else { 0 })
                 }
                 Some(at) => Duration::from_nanos(at - now),
@@ -289,7 +313,7 @@ pub fn configure(arguments: &Arguments) -> Result<(), String> {
     if arguments.count {
         cost::begin();
     }
-    let logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
+    let logic = Logic::new(arguments)?;
     WINDOW.set(logic.bounds.clone()).map_err(|_| "loaded twice".to_owned())?;
     let machine = Machine { logic: Mutex::new(logic), changed: Condvar::new() };
     MACHINE.set(machine).map_err(|_| "loaded twice".to_owned())?;
