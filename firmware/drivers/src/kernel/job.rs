@@ -64,6 +64,9 @@ pub trait KernelKind {
     fn supports(caps: u32, capacity: u32, params: &Self::Params) -> Result<(), KernelError>;
     /// Puts the parameters into the words of their registers.
     fn encode(params: &Self::Params, words: &mut Words);
+    /// Changes what does not change the result so that the job costs the core the least: packets as
+    /// large as a kernel of this capacity takes without a pause.
+    fn ease(_capacity: u32, _params: &mut Self::Params) {}
 }
 
 /// The parameter registers' contents, before they are written.
@@ -143,6 +146,12 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
     /// Ends the reset, with or without interrupts. All counters are 0: the first job is not 0.
     pub fn release_reset(&mut self, interrupts: bool) {
         self.block.reg(CTRL).write(KERNEL_CTRL::IRQ_EN.val(interrupts.into()));
+    }
+
+    /// Changes valid parameters so that the same result takes the fewest descriptors. To be called
+    /// before plans are made.
+    pub fn ease(&self, params: &mut K::Params) {
+        K::ease(self.capacity, params);
     }
 
     /// Writes the parameters of the next job; registers that hold them already are skipped. They

@@ -1,7 +1,7 @@
 //! The programmable logic behind QEMU's R5F: stores to the PL window become calls of the device
 //! model before the guest's next instruction; loads read a shadow in guest memory.
 
-use crate::cost;
+use crate::cost::{self, Sign};
 use crate::lines::Lines;
 use std::fmt;
 use std::fs::OpenOptions;
@@ -74,11 +74,19 @@ pub enum Order {
     Cut(u32),
     /// 3: writes what the R5F has executed so far to the glue page: [`COUNTS`].
     Count,
+    /// 4: writes what jobs have executed so far, by address, to [`PROFILE`], and then as 3.
+    Profile,
 }
 
-/// Offset in the glue page of five words: how often they were written, then instructions and
-/// uncached accesses of 64 bits each, low word first.
+/// Offset in the glue page of eleven words: how often they were written; jobs; other turns
+/// with work; then instructions and uncached accesses of jobs and of the others, of 64 bits each, low
+/// word first.
 pub const COUNTS: u32 = 0x100;
+/// File beside the control socket, lines of address, instructions, accesses.
+pub const PROFILE: &str = "profile";
+/// Time that the kernels take where a job's instructions are counted: as in hardware, the core goes
+/// to sleep meanwhile and is woken by the end.
+const LATENCY_NS: u64 = 500_000;
 
 impl Order {
     /// The bytes of a datagram.
@@ -87,6 +95,7 @@ impl Order {
             Order::Ring => (1, 0),
             Order::Cut(lines) => (2, lines),
             Order::Count => (3, 0),
+            Order::Profile => (4, 0),
         };
         let [a, b, c, d] = u32::to_le_bytes(argument);
         [order, a, b, c, d]
@@ -99,6 +108,7 @@ impl Order {
             1 => Some(Order::Ring),
             2 => Some(Order::Cut(argument)),
             3 => Some(Order::Count),
+            4 => Some(Order::Profile),
             _ => None,
         }
     }
@@ -165,6 +175,9 @@ impl Logic {
             self.sim.write32(addr, value);
             return self.advance();
         }
+        if let Some(sign) = self.sign(addr - self.glue.base) {
+            cost::sign(sign);
+        }
         match addr - self.glue.base {
             offset if offset == glue::RPU_CLOCK.latch => self.latch(glue::RPU_CLOCK),
             offset if offset == glue::APU_CLOCK.latch => self.latch(glue::APU_CLOCK),
@@ -182,6 +195,16 @@ impl Logic {
         }
     }
 
+    /// What the firmware's store tells of its turn.
+    fn sign(&self, offset: u32) -> Option<Sign> {
+        match offset {
+            glue::RPU_SEEN => Some(Sign::Awake(self.lines.is_rpu_rung())),
+            glue::RING_AGENT => Some(Sign::Answers),
+            glue::ALARM_US => Some(Sign::Sleeps),
+            _ => None,
+        }
+    }
+
     fn ring_rpu(&self) {
         self.lines.ring_rpu(|count| self.show(glue::RPU_COUNT, count));
     }
@@ -194,8 +217,10 @@ impl Logic {
     }
 
     fn show_counts(&mut self) {
-        let words =
-            cost::counts().into_iter().flat_map(|count| [count as u32, (count >> 32) as u32]);
+        let totals = cost::totals();
+        let counts = [totals.of_jobs, totals.of_others].into_iter().flatten();
+        let words = counts.flat_map(|count| [count as u32, (count >> 32) as u32]);
+        let words = [totals.jobs, totals.others].into_iter().chain(words);
         for (word, at) in words.zip((COUNTS + 4..).step_by(4)) {
             self.show(at, word);
         }
@@ -289,13 +314,17 @@ pub fn configure(arguments: &Arguments) -> Result<(), String> {
     if arguments.count {
         cost::begin();
     }
-    let logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
+    let mut logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
+    if arguments.count {
+        logic.sim.set_latency(LATENCY_NS, LATENCY_NS);
+    }
     WINDOW.set(logic.bounds.clone()).map_err(|_| "loaded twice".to_owned())?;
     let machine = Machine { logic: Mutex::new(logic), changed: Condvar::new() };
     MACHINE.set(machine).map_err(|_| "loaded twice".to_owned())?;
     let machine = MACHINE.get().ok_or("not loaded")?;
     std::thread::spawn(|| machine.run());
-    std::thread::spawn(move || obey(machine, &control));
+    let profile = arguments.control.with_file_name(PROFILE);
+    std::thread::spawn(move || obey(machine, &control, &profile));
     Ok(())
 }
 
@@ -304,7 +333,7 @@ fn bind(path: &Path) -> Result<UnixDatagram, String> {
 }
 
 /// Does what comes over the control socket.
-fn obey(machine: &Machine, control: &UnixDatagram) {
+fn obey(machine: &Machine, control: &UnixDatagram, profile: &Path) {
     let mut bytes = [0; 8];
     while let Ok(length) = control.recv(&mut bytes) {
         let mut logic = machine.lock();
@@ -312,6 +341,12 @@ fn obey(machine: &Machine, control: &UnixDatagram) {
             Some(Order::Ring) => logic.ring_rpu(),
             Some(Order::Cut(lines)) => logic.lines.cut(lines),
             Some(Order::Count) => logic.show_counts(),
+            Some(Order::Profile) => {
+                if let Err(error) = cost::write_profile(profile) {
+                    eprintln!("tandem-qemu: {}: {error}", profile.display());
+                }
+                logic.show_counts();
+            }
             None => eprintln!("tandem-qemu: no order is {:02x?}", &bytes[..length]),
         }
     }
