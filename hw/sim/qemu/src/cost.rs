@@ -5,8 +5,8 @@
 //! A *turn* is what the core executes between two sleeps (the firmware sets its alarm right before
 //! each). A turn in which it acknowledges the doorbell ([`Sign::Awake`]; it does so whenever it polls
 //! the pipeline) is work; any other one found nothing to do, because the emulated line falls later
-//! than its cause, and is left out. A *job* is every working turn from the one that a doorbell
-//! began to the one that rings the agent.
+//! than its cause, and is left out. A *job* is every working turn from the one that takes it from the
+//! ring and starts the kernel to the one that rings the agent.
 
 use crate::abi::{self, Insn, MemInfo, Tb};
 use std::ffi::{c_uint, c_void};
@@ -37,8 +37,10 @@ struct Place {
 /// What the firmware's stores to the glue page tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
-    /// It polls the pipeline; `true` if a doorbell was waiting.
-    Awake(bool),
+    /// It polls the pipeline.
+    Awake,
+    /// It starts a kernel.
+    Starts,
     /// It rings the agent.
     Answers,
     /// It goes to sleep.
@@ -47,16 +49,16 @@ pub enum Sign {
 
 struct State {
     places: Vec<&'static Place>,
-    /// In this turn a doorbell was seen, the pipeline polled, the agent rung.
     turn: Turn,
     /// A job is under way.
     job: bool,
     totals: Totals,
 }
 
+/// What happened in this turn.
 #[derive(Clone, Copy)]
 struct Turn {
-    rung: bool,
+    starts: bool,
     awake: bool,
     answers: bool,
 }
@@ -83,7 +85,7 @@ impl State {
     /// The turn is over.
     fn settle(&mut self) {
         let turn = std::mem::replace(&mut self.turn, Turn::NEW);
-        self.job |= turn.rung;
+        self.job |= turn.starts;
         let mut sums = [0; 2];
         for place in &self.places {
             let counts = [place.runs.swap(0, Relaxed), place.accesses.swap(0, Relaxed)];
@@ -108,7 +110,7 @@ impl State {
 }
 
 impl Turn {
-    const NEW: Self = Self { rung: false, awake: false, answers: false };
+    const NEW: Self = Self { starts: false, awake: false, answers: false };
 }
 
 fn state() -> MutexGuard<'static, State> {
@@ -127,10 +129,8 @@ pub fn sign(sign: Sign) {
     }
     let mut state = state();
     match sign {
-        Sign::Awake(rung) => {
-            state.turn.awake = true;
-            state.turn.rung |= rung;
-        }
+        Sign::Awake => state.turn.awake = true,
+        Sign::Starts => state.turn.starts = true,
         Sign::Answers => state.turn.answers = true,
         Sign::Sleeps => state.settle(),
     }

@@ -88,12 +88,6 @@ impl Lines {
         });
     }
 
-    /// A doorbell to the R5F waits.
-    pub fn is_rpu_rung(&self) -> bool {
-        let state = self.lock();
-        state.rpu.0 != state.rpu.1
-    }
-
     /// The R5F has seen doorbells up to this count.
     pub fn rpu_seen(&self, count: u32) {
         self.change(|state| state.rpu.1 = count);

@@ -1,12 +1,12 @@
 //! What a job costs the R5F: `--cost`.
 
-use crate::guest::{Counts, Guest};
-use crate::jobs::{Agent, wait};
+use crate::guest::Guest;
+use crate::jobs::Agent;
 use addr2line::Loader;
 use anyhow::{Result, anyhow, ensure};
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tandem_model::pre::{Frame, Layout, PixelFormat};
 
 /// Jobs of each shape. Slots take turns, so the first ones build descriptors and the others do not.
@@ -102,12 +102,12 @@ fn one(
     let start = guest.counts()?;
     agent.pre(guest, patience, shape.name, shape.frame, (shape.side, shape.layout))?;
     // The answer is there before the core has gone back to sleep.
-    let ended = |counts: &Counts| counts.jobs == start.jobs.wrapping_add(1);
-    let mut end = guest.counts()?;
-    while !ended(&end) {
-        wait(guest, patience, "the core's sleep", || Some(Ok(())))?;
+    let (begun, mut end) = (Instant::now(), guest.counts()?);
+    while end.jobs == start.jobs {
+        ensure!(begun.elapsed() < patience, "the core does not sleep after a job");
         end = guest.counts()?;
     }
+    ensure!(end.jobs == start.jobs.wrapping_add(1), "{} jobs in place of one", end.jobs);
     Ok([0, 1].map(|index| end.of_jobs[index] - start.of_jobs[index]))
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue::{self, ClockPort};
+use tandem_regs::kernel::START;
 use tandem_sim::ddr::Ddr;
 use tandem_sim::{Sim, SimMap};
 
@@ -122,6 +123,8 @@ pub struct Logic {
     bounds: Range<u32>,
     glue: tandem_boards::Range,
     blocks: [u32; 5],
+    /// START of `pre` and `post`.
+    starts: [u32; 2],
     started: Instant,
     lines: Arc<Lines>,
     counted: u32,
@@ -160,8 +163,9 @@ impl Logic {
         );
         let window = open(bounds.start, bounds.end - bounds.start)?;
         let started = Instant::now();
+        let starts = [map.pre.base, map.post.base].map(|base| base + START.offset());
         let mut logic =
-            Self { sim, window, bounds, glue: page, blocks, started, lines, counted: 0 };
+            Self { starts, sim, window, bounds, glue: page, blocks, started, lines, counted: 0 };
         logic.mirror();
         Ok(logic)
     }
@@ -172,10 +176,13 @@ impl Logic {
 
     fn store(&mut self, addr: u32, value: u32) {
         if !self.glue.contains(addr, 4) {
+            if self.starts.contains(&addr) {
+                cost::sign(Sign::Starts);
+            }
             self.sim.write32(addr, value);
             return self.advance();
         }
-        if let Some(sign) = self.sign(addr - self.glue.base) {
+        if let Some(sign) = Self::sign(addr - self.glue.base) {
             cost::sign(sign);
         }
         match addr - self.glue.base {
@@ -196,9 +203,9 @@ impl Logic {
     }
 
     /// What the firmware's store tells of its turn.
-    fn sign(&self, offset: u32) -> Option<Sign> {
+    fn sign(offset: u32) -> Option<Sign> {
         match offset {
-            glue::RPU_SEEN => Some(Sign::Awake(self.lines.is_rpu_rung())),
+            glue::RPU_SEEN => Some(Sign::Awake),
             glue::RING_AGENT => Some(Sign::Answers),
             glue::ALARM_US => Some(Sign::Sleeps),
             _ => None,
