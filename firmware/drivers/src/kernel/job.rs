@@ -163,13 +163,16 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
         K::supports(self.caps, self.capacity, params)?;
         let mut words = Words::EMPTY;
         K::encode(params, &mut words);
-        for (i, &value) in words.values.iter().enumerate() {
-            let bit = 1 << i;
-            let known = self.shadow.used & bit != 0 && self.shadow.values[i] == value;
-            if words.used & bit != 0 && !known {
+        // Only the registers that are in use: a kernel has half as many as there is room for.
+        let mut left = words.used;
+        while left != 0 {
+            let i = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let value = words.values[i];
+            if self.shadow.used & 1 << i == 0 || self.shadow.values[i] != value {
                 self.block.set(PARAMS + 4 * i as u32, value);
                 self.shadow.values[i] = value;
-                self.shadow.used |= bit;
+                self.shadow.used |= 1 << i;
             }
         }
         Ok(())
