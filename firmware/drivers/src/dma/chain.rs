@@ -39,8 +39,6 @@ pub struct Chain {
     count: u32,
     plan: Plan,
     limits: Limits,
-    /// Bytes of the plan.
-    bytes: u32,
     sums: Sums,
 }
 
@@ -49,9 +47,10 @@ pub struct Chain {
 struct Sums {
     /// Of the BUFFER words.
     buffers: u32,
-    /// Of the status words after a job that went as planned; none where [`Chain::glance`] can prove
-    /// nothing.
-    status: Option<u32>,
+    /// Of the status words after a job that went as planned.
+    status: u32,
+    /// Of the lengths; 0 where [`Chain::glance`] can prove nothing.
+    bytes: u32,
 }
 
 /// The words of a descriptor that are not always zero.
@@ -90,7 +89,7 @@ impl Chain {
     /// The chain of `plan` at `first`; nothing is written yet.
     fn new(first: u32, plan: Plan, limits: Limits) -> Self {
         let count = plan.descriptors(limits);
-        let mut chain = Self { first, count, plan, limits, bytes: 0, sums: Sums::default() };
+        let mut chain = Self { first, count, plan, limits, sums: Sums::default() };
         let (mut buffers, mut status, mut bytes) = (0u32, 0u32, 0u64);
         for segment in plan.segments(limits) {
             buffers = buffers.wrapping_add(segment.addr);
@@ -102,9 +101,8 @@ impl Chain {
         let provable = plan.exact()
             && bytes < 1 << LENGTH_BITS
             && (plan.direction() == Direction::Mm2s || plan.packets() == count);
-        // Only read where it is provable, and then it fits.
-        chain.bytes = bytes as u32;
-        chain.sums = Sums { buffers, status: provable.then_some(status) };
+        let bytes = if provable { bytes as u32 } else { 0 };
+        chain.sums = Sums { buffers, status, bytes };
         chain
     }
 
@@ -200,7 +198,8 @@ impl Chain {
     /// is not what was written changes their sum; two that changed by the same amount in opposite
     /// directions are not seen.
     fn glance<B: Bus>(&self, bus: &B) -> bool {
-        self.sums.status.is_some_and(|status| self.sums(bus) == [self.sums.buffers, status])
+        let Sums { buffers, status, bytes } = self.sums;
+        bytes != 0 && self.sums(bus) == [buffers, status]
     }
 
     /// Compares the descriptors in memory with the plan.
@@ -251,7 +250,7 @@ impl Chain {
     /// The status words' error, [`DmaError::StreamMismatch`], or (instead of either, because it
     /// explains them) [`DmaError::DescriptorCorrupt`].
     pub fn collect<B: Bus>(&self, bus: &B, announced: bool) -> Result<u32, DmaError> {
-        if announced && self.glance(bus) { Ok(self.bytes) } else { self.examine(bus) }
+        if announced && self.glance(bus) { Ok(self.sums.bytes) } else { self.examine(bus) }
     }
 
     /// [`Chain::collect`] word by word.

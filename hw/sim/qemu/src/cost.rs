@@ -50,17 +50,17 @@ pub enum Sign {
 struct State {
     places: Vec<&'static Place>,
     turn: Turn,
-    /// A job is under way.
-    job: bool,
+    /// Jobs that were started and not answered.
+    open: u32,
     totals: Totals,
 }
 
 /// What happened in this turn.
 #[derive(Clone, Copy)]
 struct Turn {
-    starts: bool,
+    starts: u32,
     awake: bool,
-    answers: bool,
+    answers: u32,
 }
 
 /// What was executed so far.
@@ -79,38 +79,39 @@ pub struct Totals {
 impl State {
     const fn new() -> Self {
         let totals = Totals { jobs: 0, of_jobs: [0; 2], of_others: [0; 2], others: 0 };
-        Self { places: Vec::new(), turn: Turn::NEW, job: false, totals }
+        Self { places: Vec::new(), turn: Turn::NEW, open: 0, totals }
     }
 
     /// The turn is over.
     fn settle(&mut self) {
         let turn = std::mem::replace(&mut self.turn, Turn::NEW);
-        self.job |= turn.starts;
+        self.open += turn.starts;
+        let job = self.open != 0;
         let mut sums = [0; 2];
         for place in &self.places {
             let counts = [place.runs.swap(0, Relaxed), place.accesses.swap(0, Relaxed)];
             for (index, count) in counts.into_iter().enumerate() {
                 sums[index] += count;
-                if turn.awake && self.job {
+                if turn.awake && job {
                     place.jobs[index].fetch_add(count, Relaxed);
                 }
             }
         }
         if turn.awake {
             let totals = &mut self.totals;
-            let of = if self.job { &mut totals.of_jobs } else { &mut totals.of_others };
+            let of = if job { &mut totals.of_jobs } else { &mut totals.of_others };
             *of = [of[0] + sums[0], of[1] + sums[1]];
-            totals.others += u32::from(!self.job);
+            totals.others += u32::from(!job);
         }
-        if turn.answers && self.job {
-            self.totals.jobs += 1;
-            self.job = false;
-        }
+        // The agent is rung for other messages, too, where no job is open.
+        let answered = turn.answers.min(self.open);
+        self.totals.jobs += answered;
+        self.open -= answered;
     }
 }
 
 impl Turn {
-    const NEW: Self = Self { starts: false, awake: false, answers: false };
+    const NEW: Self = Self { starts: 0, awake: false, answers: 0 };
 }
 
 fn state() -> MutexGuard<'static, State> {
@@ -130,8 +131,8 @@ pub fn sign(sign: Sign) {
     let mut state = state();
     match sign {
         Sign::Awake => state.turn.awake = true,
-        Sign::Starts => state.turn.starts = true,
-        Sign::Answers => state.turn.answers = true,
+        Sign::Starts => state.turn.starts += 1,
+        Sign::Answers => state.turn.answers += 1,
         Sign::Sleeps => state.settle(),
     }
 }

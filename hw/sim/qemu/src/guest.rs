@@ -195,13 +195,14 @@ impl Guest {
         self.high_water(CRASH_STACK, 64).context("the crash stack has less than 64 bytes left")
     }
 
-    /// Bytes of a stack down to the first `clear` zeros: guest memory began as zeros, so those were
-    /// never reached.
+    /// Bytes of a stack down to the lowest that is not zero: guest memory began as zeros. `clear`
+    /// bytes at least must be left. A frame may hold much that nobody ever wrote, so a stretch of
+    /// zeros alone is no end.
     fn high_water(&self, stack: Range<u64>, clear: usize) -> Result<usize> {
         let mut bytes = vec![0; (stack.end - stack.start) as usize];
         self.memory.read_exact_at(&mut bytes, stack.start)?;
-        let untouched = bytes.windows(clear).rposition(|window| window.iter().all(|b| *b == 0));
-        let lowest = untouched.context("it is full")? + clear;
+        let lowest = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+        ensure!(lowest >= clear, "{lowest} bytes are left");
         Ok(bytes.len() - lowest)
     }
 

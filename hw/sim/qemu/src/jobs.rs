@@ -49,6 +49,11 @@ impl Agent {
         ])
     }
 
+    /// Jobs that were answered; none is under way between two calls.
+    pub fn answered(&self) -> u32 {
+        self.next_job - 1
+    }
+
     fn take(&self, class: SlotClass) -> Result<Owned> {
         self.link.slots().take(class).with_context(|| format!("no {class:?} slot is free"))
     }
