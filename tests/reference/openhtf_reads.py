@@ -2,8 +2,7 @@
 
     python openhtf_reads.py RECORD.json...
 
-openhtf (1.6.3) is not in .tandem/venv: two of its dependencies have no wheels. Install it into an
-environment of its own. Exits with 1 where openhtf disagrees with a record.
+Needs openhtf and what its core imports (scripts/setup --all). Exits with 1 where openhtf disagrees with a record.
 """
 
 import json

@@ -97,7 +97,7 @@ impl Console {
     /// # Errors
     /// The line's.
     pub fn hand_over(&mut self) -> Result<UnixStream> {
-        self.line.write_all(b"PS1='tandem# '\n")?;
+        self.line.write_all(b"stty echo onlcr; PS1='tandem# '\n")?;
         Ok(self.line.try_clone()?)
     }
 

@@ -9,6 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::crash::{Record, records};
@@ -37,11 +39,13 @@ pub struct Options {
     pub card: Option<PathBuf>,
     /// More arguments for QEMU.
     pub qemu: Vec<String>,
+    /// Once set, a machine that boots gives up.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A running machine. Dropping it is pulling its plug.
 pub struct Machine {
-    child: Child,
+    qemu: Plug,
     folder: TempDir,
     control: UnixDatagram,
     console: Console,
@@ -66,11 +70,12 @@ impl Machine {
         let folder = tempfile::Builder::new().prefix("tandem-board-").tempdir_in(place)?;
         let http = free_port()?;
         let start = Instant::now();
-        let mut child = command(files, options, folder.path(), http)?
-            .spawn()
-            .with_context(|| format!("starting {}", files.qemu.display()))?;
-        let mut alive = || match child.try_wait()? {
+        let child = command(files, options, folder.path(), http)?.spawn();
+        let child = child.with_context(|| format!("starting {}", files.qemu.display()))?;
+        let mut qemu = Plug(child);
+        let mut alive = || match qemu.0.try_wait()? {
             Some(status) => bail!("QEMU ended with {status}: {}", read(&folder.path().join("log"))),
+            None if options.stop.load(Ordering::Relaxed) => bail!("stopped while it booted"),
             None => Ok(()),
         };
         let mut console = Console::connect(&folder.path().join("uart0"), &mut alive)?;
@@ -79,10 +84,13 @@ impl Machine {
         }
         console.ready(&mut alive)?;
         let control = UnixDatagram::unbound()?;
-        let memory = File::options().read(true).write(true).open(folder.path().join("ddr"))?;
+        // Everybody has opened the memory: without a name it is gone with the last of them.
+        let path = folder.path().join("ddr");
+        let memory = File::options().read(true).write(true).open(&path)?;
+        std::fs::remove_file(&path)?;
         let board = Board::load(&files.board)?;
         let booted = start.elapsed();
-        Ok(Self { child, folder, control, console, memory, board, http, booted })
+        Ok(Self { qemu, folder, control, console, memory, board, http, booted })
     }
 
     /// Time from power on to the guest's prompt.
@@ -171,7 +179,7 @@ impl Machine {
         let _ = self.console.run("kill $(cat /run/agentd 2>/dev/null) 2>/dev/null; sync");
         let mut monitor = UnixStream::connect(self.folder.path().join("qmp"))?;
         monitor.write_all(b"{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"quit\"}\n")?;
-        until("QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+        until("QEMU's end", || Ok(self.qemu.0.try_wait()?)).map(|_| ())
     }
 
     /// Waits until QEMU ends by itself.
@@ -179,7 +187,7 @@ impl Machine {
     /// # Errors
     /// If it does not end within [`PATIENCE`].
     pub fn ended(mut self) -> Result<()> {
-        until_within(CARD_PATIENCE, "QEMU's end", || Ok(self.child.try_wait()?)).map(|_| ())
+        until_within(CARD_PATIENCE, "QEMU's end", || Ok(self.qemu.0.try_wait()?)).map(|_| ())
     }
 
     /// What QEMU and the plugin printed.
@@ -188,10 +196,13 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
+/// QEMU, which ends with this.
+struct Plug(Child);
+
+impl Drop for Plug {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -230,6 +241,13 @@ fn read(path: &Path) -> String {
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
+/// A program that whatever ends this one, even a SIGKILL, ends with it.
+pub(crate) fn leashed(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
@@ -255,7 +273,7 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
         count: false,
     };
     let plugin = format!("{},{plugin}", files.plugin.display());
-    let mut command = Command::new(&files.qemu);
+    let mut command = leashed(&files.qemu);
     command
         .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", MEMORY, "-smp", "5"])
         .args(["-display", "none", "-nodefaults", "-audio", "none", "-accel", "tcg,thread=multi"])

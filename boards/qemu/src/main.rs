@@ -6,6 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use tandem_qemu_board::{Files, Machine, Options, Worker};
 
 /// The whole board in QEMU: Linux on the A53s, the R5F image, the logic as a plugin.
@@ -28,7 +30,7 @@ enum Verb {
         #[arg(long)]
         quick: bool,
     },
-    /// Boot, start worker and agent, and give the guest's shell; Ctrl-D ends it
+    /// Boot, start worker and agent, and give the guest's shell; Ctrl-D or a signal ends it
     Shell,
 }
 
@@ -48,6 +50,15 @@ fn shell() -> Result<()> {
     let files = Files::here()?;
     let worker = Worker::start(&files, 0)?;
     let options = Options { engine: Some(worker.engine()), ..Options::default() };
+    // A program that drives the shell ends it by a signal: no machine may be left behind.
+    let power = Arc::new(Mutex::new(None));
+    let (plug, stop) = (Arc::clone(&power), Arc::clone(&options.stop));
+    ctrlc::set_handler(move || {
+        stop.store(true, Ordering::Relaxed);
+        if plug.lock().is_ok_and(|mut power| power.take().is_some()) {
+            std::process::exit(0);
+        }
+    })?;
     let mut machine = Machine::boot(&files, &options)?;
     machine.start_agent()?;
     println!(
@@ -57,6 +68,9 @@ fn shell() -> Result<()> {
     );
     println!("the guest's shell; Ctrl-D ends the machine");
     let line: UnixStream = machine.console().hand_over()?;
+    if let Ok(mut power) = power.lock() {
+        *power = Some((machine, worker));
+    }
     let mut output = line.try_clone()?;
     output.set_read_timeout(None)?;
     std::thread::spawn(move || {
@@ -67,5 +81,6 @@ fn shell() -> Result<()> {
         }
     });
     std::io::copy(&mut std::io::stdin(), &mut &line)?;
-    machine.power_off()
+    let power = power.lock().ok().and_then(|mut power| power.take());
+    power.map_or(Ok(()), |(machine, _worker)| machine.power_off())
 }

@@ -1,9 +1,10 @@
 //! The GPU worker's place: a process on the host that runs the main model.
 
 use crate::Files;
+use crate::machine::leashed;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
 /// A running `gpu-worker`; killed when dropped.
 pub struct Worker {
@@ -21,7 +22,7 @@ impl Worker {
     pub fn start(files: &Files, port: u16) -> Result<Self> {
         let program = files.root.join("target/release/gpu-worker");
         let model = files.root.join("userspace/models/yolov3-tiny/1");
-        let mut child = Command::new(&program)
+        let mut child = leashed(&program)
             .args(["--listen", &format!("127.0.0.1:{port}"), "-o", "json", "--model"])
             .arg(model)
             .stdout(Stdio::piped())

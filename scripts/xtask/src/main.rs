@@ -6,6 +6,7 @@ mod boards;
 mod cross;
 mod disassembly;
 mod exclusives;
+mod fixture;
 mod image;
 mod lint;
 mod mutants;
@@ -168,6 +169,7 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
         qemu::ensure_tools(runner)?;
+        fixture::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())

@@ -7,7 +7,7 @@ pub mod guest;
 pub mod kernel;
 
 use crate::shell::{Runner, run};
-use crate::{apt, assets, cross, image};
+use crate::{apt, assets, cross, fixture, image};
 use anyhow::Result;
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ pub fn run_verb(runner: &Runner, verb: &Verb) -> Result<()> {
         Verb::Shell => run(runner.command(PROGRAM).arg("shell")),
         Verb::Test { filter } => {
             image::for_tests(runner)?;
+            fixture::ensure_tools(runner)?;
             run(&mut tests(runner, filter.as_deref()))
         }
     }

@@ -1,7 +1,7 @@
 //! `scripts/test`: every test, each step named, and one count at the end.
 
 use crate::shell::{Runner, run as run_command};
-use crate::{assets, cross, exclusives, image, lint, qemu, rtl};
+use crate::{assets, cross, exclusives, fixture, image, lint, qemu, rtl};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -36,6 +36,7 @@ impl Count {
 /// Runs the steps in order; the last line counts all tests, a lint or a whole-program check as one.
 pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
     assets::ensure(&runner.root, &mut |line| runner.say(line))?;
+    fixture::ensure_tools(runner)?;
     let mut total = Count::default();
     if let Some(filter) = filter {
         total.add(step(runner, "tests", || cargo_test(runner, Some(filter))));

@@ -6,6 +6,7 @@ use std::{fs, path::Path};
 use serde::Serialize;
 use tandem_agent::control::{ImageRequest, KernelSpec, Request, Response, frame};
 use tandem_agent::ingest::raw_header;
+use tandem_link::console::{Answer, Counters, FRAME_BYTES, Page, Request as Ask, Test, encode};
 use tandem_link::message::{FromPeer, JobStatus, PreJob, SlotRef, Stamps, ToPeer, Work};
 use tandem_model::post::{Detection, Element, Head, HeadKind, PostParams, Scale};
 use tandem_model::pre::{Frame, Layout, PreParams, packets};
@@ -24,6 +25,8 @@ fn main() {
     bitstreams();
     save("simulator", "ok-pre", &pre_job());
     slots();
+    console();
+    rpu_images();
 }
 
 fn slots() {
@@ -38,6 +41,66 @@ fn slots() {
     let mut torn = second;
     torn[64..].copy_from_slice(&first[64..]);
     save("slot_record", "torn", &[first, torn].concat());
+}
+
+/// A session on the maintenance line, byte by byte.
+fn console() {
+    let line = |frames: &[Vec<u8>]| -> Vec<u8> {
+        frames.concat().iter().flat_map(|byte| [0, *byte]).collect()
+    };
+    let read = Ask::Read { page: Page::Crash, offset: 128, count: 64 };
+    let asks = [console_frame(1, &Ask::Info), console_frame(2, &read)];
+    save("console", "ok-requests", &line(&asks));
+    let test = console_frame(3, &Ask::Run(Test::Timer));
+    let counters = Counters { requests: 3, garbage: u32::MAX, ..Counters::default() };
+    let answers = [
+        test,
+        console_frame(3, &Answer::Bytes(&[0, 1, 0xFF])),
+        console_frame(4, &Answer::Counters(counters)),
+    ];
+    save("console", "ok-answers", &line(&answers));
+    let noise = [b"login:".to_vec(), console_frame(9, &Ask::Counters)];
+    save("console", "noise-before", &line(&noise));
+    save("console", "ok-sealed", &[1, 7, 0, 1, 2]);
+}
+
+fn console_frame(number: u16, message: &impl Serialize) -> Vec<u8> {
+    let mut frame = [0; FRAME_BYTES];
+    let used = encode(number, message, &mut frame).expect("it is short");
+    frame[..used].to_vec()
+}
+
+/// Images of one and of two segments at the given addresses, 16 bytes each.
+fn rpu_images() {
+    save("rpu_image", "ok-one", &elf(40, &[0x100]));
+    save("rpu_image", "ok-two", &elf(40, &[0x2_0000, 0]));
+    save("rpu_image", "overlap", &elf(40, &[8, 0]));
+    save("rpu_image", "outside", &elf(40, &[0x7_FFF8]));
+    save("rpu_image", "arm64", &elf(183, &[0]));
+    save("rpu_image", "cut", &elf(40, &[0])[..0x50]);
+}
+
+fn elf(machine: u16, segments: &[u32]) -> Vec<u8> {
+    const HEADER: usize = 0x34;
+    const ENTRY: usize = 0x20;
+    let mut bytes = vec![0; HEADER + ENTRY * segments.len() + 16];
+    let data = (bytes.len() - 16) as u32;
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, b"\x7fELF\x01\x01\x01");
+    put(0x10, &2u16.to_le_bytes());
+    put(0x12, &machine.to_le_bytes());
+    put(0x14, &1u32.to_le_bytes());
+    put(0x18, &0x40u32.to_le_bytes());
+    put(0x1C, &(HEADER as u32).to_le_bytes());
+    put(0x28, &(HEADER as u16).to_le_bytes());
+    put(0x2A, &(ENTRY as u16).to_le_bytes());
+    put(0x2C, &(segments.len() as u16).to_le_bytes());
+    for (place, address) in segments.iter().enumerate() {
+        for (field, value) in [1, data, *address, *address, 16, 16].iter().enumerate() {
+            put(HEADER + ENTRY * place + 4 * field, &u32::to_le_bytes(*value));
+        }
+    }
+    bytes
 }
 
 fn save(target: &str, name: &str, bytes: &[u8]) {

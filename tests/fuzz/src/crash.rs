@@ -51,7 +51,7 @@ pub fn crash_page(bytes: &[u8]) -> bool {
 fn any_crash(input: &mut Input) -> Crash {
     let mut word = || input.word();
     Crash {
-        reason: Reason::from_code(1 + word() % 8).expect("eight reasons"),
+        reason: Reason::from_code(1 + word() % 9).expect("nine reasons"),
         time: u64::from(word()) << 32 | u64::from(word()),
         detail: word(),
         registers: Registers { r: [word(); 16], cpsr: word() },

@@ -6,23 +6,27 @@
 #![forbid(unsafe_code)]
 
 mod bitstreams;
+mod console;
 mod crash;
 mod files;
 mod input;
 mod kernels;
 mod link;
 mod outputs;
+mod rpu_image;
 mod simulator;
 mod slots;
 mod wire;
 mod worker;
 
 pub use bitstreams::{bitstream, manifest};
+pub use console::console;
 pub use crash::crash_page;
 pub use files::{board, fixture_plan, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
+pub use rpu_image::rpu_image;
 pub use simulator::{fault_name, simulator};
 pub use slots::slot_record;
 pub use wire::{control, ingest, log_frames};
@@ -32,9 +36,10 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 22] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("bitstream", bitstream),
     ("board", board),
+    ("console", console),
     ("control", control),
     ("crash_page", crash_page),
     ("fault_name", fault_name),
@@ -52,6 +57,7 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("post_heads", post_heads),
     ("recipe", recipe),
     ("result", result),
+    ("rpu_image", rpu_image),
     ("simulator", simulator),
     ("slot_record", slot_record),
     ("worker_messages", worker_messages),

@@ -29,7 +29,7 @@ Then, where the agent runs:
   agentd --engine tcp://HOST:7700,rten            this process's CPU stands by
   agentctl --engine tcp://HOST:7700 inspect bus.jpg
 
-It runs the model on the CPU for now; an engine on a GPU will come behind the same options. Nothing
+The model runs on this machine's CPU: no engine for a GPU is built yet. Nothing
 is encrypted and nobody is asked who he is: listen where only agents can connect.
 
 Exit codes: 0 stopped by SIGTERM or SIGINT, 1 it could not start, 2 the command line is wrong."

@@ -14,7 +14,7 @@ pub fn root(job: &Job<'_>, programs: &Path, firmware: &Path) -> Result<PathBuf> 
     let root = job.join("root");
     guest::stage(job.runner, &root, &job.kernel, programs, firmware)?;
     guest::program(&root, &programs.join("tandem-slot"), "usr/bin/tandem-slot")?;
-    let start = job.runner.root.join("boards/slots/root/start");
+    let start = job.runner.root.join("boards/slots/rootfs/start");
     guest::put(&root, &start, "etc/tandem/start", 0o755)?;
     let board = job.runner.root.join("boards").join(job.target.name).with_extension("toml");
     guest::put(&root, &board, "etc/tandem/board.toml", 0o644)?;

@@ -13,9 +13,14 @@ use std::path::Path;
 /// Whose text decides an outcome: kernels, benches and the model that they are compared with.
 const SOURCES: [&str; 3] = ["hw/rtl", "hw/sim/rtl", "hw/model/src"];
 
+/// Begins the line that tells how long the unchanged kernel's bench took.
+const WHOLE: &str = "whole\t";
+
 /// Outcomes by mutant, in a file whose name tells what was mutated.
 pub struct Memory {
     outcomes: BTreeMap<String, Outcome>,
+    /// What the unchanged kernel's bench took, seconds.
+    whole: Option<u64>,
     file: File,
 }
 
@@ -38,13 +43,22 @@ impl Memory {
             Some((mutant.to_owned(), parse(word)?))
         });
         let outcomes = outcomes.collect();
+        let whole = text.lines().find_map(|line| line.strip_prefix(WHOLE)?.parse().ok());
         let file = File::options().append(true).create(true).open(&path);
-        Ok(Memory { outcomes, file: file.with_context(|| path.display().to_string())? })
+        Ok(Memory { outcomes, whole, file: file.with_context(|| path.display().to_string())? })
     }
 
-    /// Whether nothing is known of these sources yet.
-    pub fn is_empty(&self) -> bool {
-        self.outcomes.is_empty()
+    /// Seconds that the bench of the kernel as it is took.
+    pub fn whole(&self) -> Option<u64> {
+        self.whole
+    }
+
+    /// Writes down that it passed, and after how many seconds, which are returned.
+    pub fn keep_whole(&mut self, seconds: u64) -> Result<u64> {
+        let line = format!("{WHOLE}{seconds}\n");
+        self.file.write_all(line.as_bytes()).context("write a bench's time down")?;
+        self.whole = Some(seconds);
+        Ok(seconds)
     }
 
     /// What became of the same change before.

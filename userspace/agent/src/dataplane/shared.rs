@@ -38,7 +38,7 @@ pub enum PeerState {
     Booting,
     /// Beats; jobs go to the programmable logic.
     Up,
-    /// Given up for now: jobs go to the CPU until it announces itself anew.
+    /// Given up: jobs go to the CPU until it announces itself anew.
     Down,
 }
 

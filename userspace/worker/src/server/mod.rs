@@ -145,7 +145,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => wait(listener),
-            // A connection that ended before it was taken, or no descriptors left for now.
+            // A connection that ended before it was taken, or no descriptors left.
             Err(_) => std::thread::sleep(LOOK),
         }
     }
