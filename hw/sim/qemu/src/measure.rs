@@ -48,8 +48,9 @@ const SHAPES: [Shape; 3] = [
     },
 ];
 
-/// Runs each shape again and again, and says what a job costs: the first one, and the median of those
-/// whose descriptors were there. The median, because a heartbeat may fall into a job.
+/// Runs each shape again and again, and says what a job costs: the first one, and the least and the
+/// median of those whose descriptors were there. The least is the job's own; what is more is turns by
+/// the clock, which fall into a job where the host is slow.
 ///
 /// # Errors
 /// A job that fails, or a repeated one of the first shape that costs more than [`LIMIT`].
@@ -69,10 +70,11 @@ pub fn cost(
         }
         let first = jobs[0];
         let again = &jobs[FIRST..];
-        let [instructions, accesses] = [0, 1].map(|index| median(again, index));
+        let [instructions, accesses] = [0, 1].map(|index| least(again, index));
+        let [usual, usually] = [0, 1].map(|index| median(again, index));
         report.push(format!(
-            "R5F, pre {}: {instructions} instructions, {accesses} uncached accesses a job; the first \
-             {} and {}",
+            "R5F, pre {}: {instructions} instructions, {accesses} uncached accesses a job (median \
+             {usual} and {usually}); the first {} and {}",
             shape.name, first[0], first[1],
         ));
         if held.is_none() {
@@ -118,6 +120,10 @@ fn settled(agent: &Agent, guest: &Guest, patience: Duration) -> Result<Counts> {
         let (had, seen) = (agent.answered(), counts.jobs);
         ensure!(begun.elapsed() < patience, "{had} jobs were answered, {seen} counted");
     }
+}
+
+fn least(jobs: &[[u64; 2]], index: usize) -> u64 {
+    jobs.iter().map(|job| job[index]).min().unwrap_or(u64::MAX)
 }
 
 fn median(jobs: &[[u64; 2]], index: usize) -> u64 {
