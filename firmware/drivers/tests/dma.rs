@@ -273,3 +273,75 @@ fn the_cache_saves_writes_and_never_lies() {
     let refused = small.prepare(&&fake, Plan::pre_input(&params, 0).expect("plan"), WIDE);
     assert_eq!(refused, Err(PlanError::Room { need: 20, have: 19 }));
 }
+
+/// Reads that it takes to collect a job whose S2MM descriptor `i` was changed by `change`, and the
+/// result. The status registers take one each.
+fn collected(i: u32, change: impl Fn(u32) -> u32) -> (u64, Outcome) {
+    let fake = Fake::new();
+    let mut dma = AxiDma::new(&fake, DMA);
+    dma.reset(polls(3)).expect("reset");
+    let job = job(&fake);
+    dma.submit(&job, polls(3)).expect("submit");
+    with_s2mm(&fake, i, change);
+    assert_eq!(dma.poll(&job), Ok(Progress::Ended));
+    let before = fake.reads.get();
+    let result = dma.finish(&job);
+    (fake.reads.get() - before, result)
+}
+
+#[test]
+fn a_good_job_is_proven_by_two_reads_a_descriptor() {
+    let (reads, result) = collected(0, |status| status);
+    assert_eq!(result, Ok(Completion { read: 20 * 20 * 3, written: 16 * 16 * 3 }));
+    assert_eq!(reads, 2 + 2 * (20 + 12));
+}
+
+#[test]
+fn sums_that_differ_are_looked_into_word_by_word() {
+    // A byte less, no packet's end, no start, an error, nothing at all.
+    let cases: [(fn(u32) -> u32, DmaError); 5] = [
+        (|status| status - 1, DmaError::StreamMismatch),
+        (|status| status & !RXEOF, DmaError::StreamMismatch),
+        (|status| status & !RXSOF, DmaError::StreamMismatch),
+        (|status| status | 1 << 29, DmaError::Slave),
+        (|_| 0, DmaError::StreamMismatch),
+    ];
+    for (change, error) in cases {
+        for i in 0..12 {
+            let (_, result) = collected(i, change);
+            assert_eq!(result, Err(DmaFault { direction: Direction::S2mm, error }), "{i}");
+        }
+    }
+}
+
+/// A byte more here and a byte less there leave the sum as it is. A DMA cannot write more than it was
+/// given; where it has not even counted the ends of all packets, that is not taken on trust.
+#[test]
+fn without_the_count_of_packets_the_sums_prove_nothing() {
+    let fake = Fake::new();
+    let job = job(&fake);
+    for i in 0..12 {
+        let status = COMPLETE | RXSOF | RXEOF | 64;
+        let status = [status, status + 1, status - 1][[0, 1, 2, 0][i as usize % 4]];
+        fake.poke(job.output.first() + 64 * i + 0x1C, status);
+    }
+    assert_eq!(job.output.collect(&&fake, true), Ok(16 * 16 * 3));
+    assert_eq!(job.output.collect(&&fake, false), Err(DmaError::StreamMismatch));
+}
+
+#[test]
+fn a_chain_in_pieces_is_looked_into_word_by_word() {
+    // A band of 256 bytes does not fit a length field of 8 bits: its packet takes two descriptors.
+    let fake = Fake::new();
+    let mut output = ChainCache::<2>::new(DESCRIPTORS, 0x1000);
+    let mut params = small_pre();
+    params.band_rows = 16;
+    let narrow = tandem_drivers::dma::Limits { length_bits: 8, ..WIDE };
+    let plan = Plan::pre_output(&params, 0x4100_0000).expect("plan");
+    let chain = output.prepare(&&fake, plan, narrow).expect("chain");
+    assert!(chain.count() > plan.packets());
+    let before = fake.reads.get();
+    assert_eq!(chain.collect(&&fake, true), Err(DmaError::StreamMismatch), "nothing was moved");
+    // The first status, and then all of it for the cause; no sums before.
+    assert_eq!(fake.reads.get() - before, 1 + 7 * u64::from(chain.count()));
+}

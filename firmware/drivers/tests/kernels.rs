@@ -392,3 +392,29 @@ fn the_gates_clock_is_taken_from_a_sharp_comparison() {
     assert_eq!(read(false, &[7000, 7000 + dull - 1]), 7500);
     assert_eq!(read(false, &[7000, 7000 + dull]), 1500);
 }
+
+/// Rows of a band that a kernel with `words` words of eight pixels makes of `asked`.
+fn eased(words: u32, layout: Layout, width: u16, asked: u8) -> u8 {
+    let fake = pre_in_memory();
+    fake.poke(BASE + pre::offset::CAPACITY, words | 8 << 24);
+    let mut kernel = PreKernel::new(&fake, BASE);
+    kernel.identify().expect("known");
+    let mut params = small_pre();
+    (params.layout, params.band_rows, params.content.w) = (layout, asked, width);
+    kernel.ease(&mut params);
+    params.band_rows
+}
+
+#[test]
+fn bands_grow_to_half_the_ring_in_multiples_of_what_was_asked() {
+    // 416 pixels are 52 words; 4096 words hold 39 rows in their half, and 32 is the most.
+    assert_eq!(eased(4096, Layout::Planar, 416, 8), 32);
+    assert_eq!(eased(4096, Layout::Planar, 640, 8), 24);
+    assert_eq!(eased(4096, Layout::Planar, 640, 25), 25);
+    assert_eq!(eased(1024, Layout::Planar, 640, 5), 5);
+    // What was asked for is never made smaller: that the kernel refuses it is its own affair.
+    assert_eq!(eased(1024, Layout::Planar, 640, 8), 8);
+    assert_eq!(eased(0, Layout::Planar, 640, 8), 8);
+    // Nothing waits for other planes.
+    assert_eq!(eased(0, Layout::Interleaved, 640, 5), 30);
+}

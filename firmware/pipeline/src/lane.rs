@@ -66,9 +66,9 @@ pub async fn run<P: Platform, K: LaneKind>(
     mut unit: Unit<&P::Bus, K>,
 ) {
     loop {
-        let job = next(share).await;
+        let mut job = next(share).await;
         let ended = Ended { id: job.id, slots: [job.input, job.output], received: job.received };
-        let (status, written, started) = match prepare(context, &mut unit, &job) {
+        let (status, written, started) = match prepare(context, &mut unit, &mut job) {
             Err(status) => (status, 0, None),
             Ok(ready) => {
                 let started = context.platform.now();
@@ -104,7 +104,7 @@ async fn next<K: LaneKind>(share: &LaneShare<K>) -> Job<K> {
 fn prepare<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     unit: &mut Unit<&P::Bus, K>,
-    job: &Job<K>,
+    job: &mut Job<K>,
 ) -> Result<Ready, JobStatus> {
     let bad = |_| JobStatus::BadJob;
     let now = context.platform.now();
@@ -127,6 +127,7 @@ fn prepare<P: Platform, K: LaneKind>(
     if now.saturating_add(least) > job.deadline {
         return Err(JobStatus::Late);
     }
+    unit.kernel.ease(&mut job.params);
     let plans = K::plans(&job.params, input.addr, output.addr);
     let (input, output) = plans.map_err(|_| JobStatus::BadJob)?;
     let bus = context.platform.bus();

@@ -107,6 +107,8 @@ fn config() -> PipelineConfig {
             encoder_limit: board::GATE_ENCODER_LIMIT,
             heartbeat_limit: board::GATE_HEARTBEAT_LIMIT,
         },
+        // What does harm is found without it; it would double what a job costs this core.
+        verify_all: false,
         ..PipelineConfig::DEFAULT
     }
 }

@@ -94,7 +94,7 @@ fn the_slot_that_does_not_run_is_installed_through_ssh() {
         folder.path().display()
     );
     let ssh = script(&path("ssh"), &ssh);
-    let image: Vec<u8> = (0..3_000_000u32).map(|at| (at * 11 >> 5) as u8).collect();
+    let image: Vec<u8> = (0..3_000_000u32).map(|at| ((at * 11) >> 5) as u8).collect();
     fs::write(path("root.squashfs"), &image).unwrap();
     let file = path("root.squashfs").display().to_string();
     let over = |ssh: &str, more: &[&str]| {

@@ -149,9 +149,11 @@ impl<B: Bus> Channel<B> {
     /// # Errors
     /// See [`Chain::collect`].
     pub fn finish(&self, chain: &Chain) -> Result<u32, DmaFault> {
-        self.acknowledge(self.status());
+        let seen = self.status();
+        self.acknowledge(seen);
         self.block.bus().dma_rmb();
-        chain.collect(self.block.bus()).map_err(|error| self.fault(error))
+        let announced = seen.complete() && seen.error().is_none();
+        chain.collect(self.block.bus(), announced).map_err(|error| self.fault(error))
     }
 
     pub(super) const fn fault(&self, error: DmaError) -> DmaFault {

@@ -64,6 +64,9 @@ pub trait KernelKind {
     fn supports(caps: u32, capacity: u32, params: &Self::Params) -> Result<(), KernelError>;
     /// Puts the parameters into the words of their registers.
     fn encode(params: &Self::Params, words: &mut Words);
+    /// Changes what does not change the result so that the job costs the core the least: packets as
+    /// large as a kernel of this capacity takes without a pause.
+    fn ease(_capacity: u32, _params: &mut Self::Params) {}
 }
 
 /// The parameter registers' contents, before they are written.
@@ -145,6 +148,12 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
         self.block.reg(CTRL).write(KERNEL_CTRL::IRQ_EN.val(interrupts.into()));
     }
 
+    /// Changes valid parameters so that the same result takes the fewest descriptors. To be called
+    /// before plans are made.
+    pub fn ease(&self, params: &mut K::Params) {
+        K::ease(self.capacity, params);
+    }
+
     /// Writes the parameters of the next job; registers that hold them already are skipped. They
     /// are read by the kernel while a job runs, so none may be running.
     ///
@@ -154,13 +163,16 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
         K::supports(self.caps, self.capacity, params)?;
         let mut words = Words::EMPTY;
         K::encode(params, &mut words);
-        for (i, &value) in words.values.iter().enumerate() {
-            let bit = 1 << i;
-            let known = self.shadow.used & bit != 0 && self.shadow.values[i] == value;
-            if words.used & bit != 0 && !known {
+        // Only the registers that are in use: a kernel has half as many as there is room for.
+        let mut left = words.used;
+        while left != 0 {
+            let i = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let value = words.values[i];
+            if self.shadow.used & 1 << i == 0 || self.shadow.values[i] != value {
                 self.block.set(PARAMS + 4 * i as u32, value);
                 self.shadow.values[i] = value;
-                self.shadow.used |= bit;
+                self.shadow.used |= 1 << i;
             }
         }
         Ok(())

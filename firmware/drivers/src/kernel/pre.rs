@@ -1,6 +1,6 @@
 //! `pre`: its parameters in its registers.
 
-use tandem_model::pre::{Channels, Element, Layout, PixelFormat, PreParams, Resize};
+use tandem_model::pre::{Channels, Element, Layout, MAX_BAND_ROWS, PixelFormat, PreParams, Resize};
 use tandem_regs::pre::{self, CAPACITY, CAPS, COEFFICIENTS, FORMAT, OUTPUT, PAD, POSITION, SIZE};
 use tock_registers::fields::Field;
 use tock_registers::interfaces::Readable;
@@ -44,12 +44,17 @@ fn needs(params: &PreParams) -> [Option<Need>; 8] {
     ]
 }
 
-/// A planar band in colour waits in the ring until all of its planes have gone out.
-fn fits_ring(capacity: u32, params: &PreParams) -> bool {
+/// Words of the ring that a row takes while it waits: a planar band in colour waits until all of
+/// its planes have gone out. 0 where nothing waits.
+fn ring_words(capacity: u32, params: &PreParams) -> u32 {
     let flows = params.layout == Layout::Interleaved || params.channels == Channels::Grey;
     let pixels = CAPACITY::WORD_PIXELS.read(capacity).max(1);
-    let words = u32::from(params.band_rows) * u32::from(params.content.w).div_ceil(pixels);
-    flows || words <= CAPACITY::WORDS.read(capacity)
+    if flows { 0 } else { u32::from(params.content.w).div_ceil(pixels) }
+}
+
+fn fits_ring(capacity: u32, params: &PreParams) -> bool {
+    let words = u32::from(params.band_rows) * ring_words(capacity, params);
+    words <= CAPACITY::WORDS.read(capacity)
 }
 
 /// The preprocess kernel's map and parameters.
@@ -79,6 +84,17 @@ impl KernelKind for Pre {
             return Err(KernelError::Unsupported("planar bands as large as this"));
         }
         Ok(())
+    }
+
+    /// Bands of more rows: each packet is a descriptor to clear and to check, and where a band ends
+    /// is nothing to the tensor. Half the ring at most, so that the next band comes in while one goes
+    /// out; a multiple of what was asked for, so that what was aligned stays so.
+    fn ease(capacity: u32, params: &mut PreParams) {
+        let asked = params.band_rows.max(1);
+        let room = CAPACITY::WORDS.read(capacity) / 2;
+        let rows = room.checked_div(ring_words(capacity, params)).unwrap_or(u32::MAX);
+        let times = rows.min(MAX_BAND_ROWS.into()) as u8 / asked;
+        params.band_rows = asked * times.max(1);
     }
 
     fn encode(params: &PreParams, words: &mut Words) {

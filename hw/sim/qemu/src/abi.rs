@@ -46,7 +46,7 @@ pub type MemCallback = extern "C" fn(c_uint, MemInfo, u64, *mut c_void);
 /// Called for each translation.
 pub type TbCallback = extern "C" fn(PluginId, *mut Tb);
 
-/// Called for each run of a block.
+/// Called for each run of an instruction.
 pub type ExecCallback = extern "C" fn(c_uint, *mut c_void);
 
 /// `QEMU_PLUGIN_CB_NO_REGS`.
@@ -71,9 +71,11 @@ unsafe extern "C" {
         rw: c_int,
         data: *mut c_void,
     );
-    /// Calls `cb` with `data` each time that the block runs.
-    pub fn qemu_plugin_register_vcpu_tb_exec_cb(
-        tb: *mut Tb,
+    /// Address of an instruction.
+    pub fn qemu_plugin_insn_vaddr(insn: *const Insn) -> u64;
+    /// Calls `cb` with `data` each time that the instruction runs.
+    pub fn qemu_plugin_register_vcpu_insn_exec_cb(
+        insn: *mut Insn,
         cb: ExecCallback,
         flags: c_int,
         data: *mut c_void,

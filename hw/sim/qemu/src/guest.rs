@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue;
 use tandem_link::image::Image;
-use tandem_qemu::plugin::{self, COUNTS, Order};
+use tandem_qemu::plugin::{self, COUNTS, Order, PROFILE};
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
 
@@ -37,6 +37,19 @@ const STUB_CODE: [u32; 8] = [
     0xD503_207F, // wfi
     0x17FF_FFFF, // b    .-4
 ];
+
+/// What the R5F has executed: instructions, accesses that leave its TCM.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    /// Jobs that have ended.
+    pub jobs: u32,
+    /// Turns outside jobs in which there was work.
+    pub others: u32,
+    /// In jobs.
+    pub of_jobs: [u64; 2],
+    /// In the others.
+    pub of_others: [u64; 2],
+}
 
 /// A running machine; killed when dropped.
 pub struct Guest {
@@ -82,17 +95,48 @@ impl Guest {
         let _ = self.control.send_to(&order.encode(), self.folder.path().join("control"));
     }
 
-    /// Instructions and uncached accesses of the R5F so far; the plugin must be told to count.
-    pub fn counts(&self) -> Result<[u64; 2]> {
-        let word = |index: u32| self.glue_word(COUNTS + 4 * index).map(u64::from);
-        let before = word(0)?;
-        self.order(Order::Count);
+    /// What the R5F has executed so far; the plugin must be told to count.
+    pub fn counts(&self) -> Result<Counts> {
+        self.ask(Order::Count)?;
+        let word = |index: u32| self.glue_word(COUNTS + 4 * index);
+        let long = |index| {
+            Ok::<_, anyhow::Error>(u64::from(word(index + 1)?) << 32 | u64::from(word(index)?))
+        };
+        Ok(Counts {
+            jobs: word(1)?,
+            others: word(2)?,
+            of_jobs: [long(3)?, long(5)?],
+            of_others: [long(7)?, long(9)?],
+        })
+    }
+
+    /// What jobs have executed so far: address, instructions, accesses.
+    pub fn profile(&self) -> Result<Vec<[u64; 3]>> {
+        self.ask(Order::Profile)?;
+        let text = std::fs::read_to_string(self.folder.path().join(PROFILE))?;
+        let number = |word: &str| match word.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => word.parse(),
+        };
+        let line = |line: &str| {
+            let words = line.split(' ').map(number).collect::<Result<Vec<_>, _>>().ok();
+            words
+                .and_then(|words| words.try_into().ok())
+                .with_context(|| format!("profile: {line}"))
+        };
+        text.lines().map(line).collect()
+    }
+
+    /// Sends an order that ends with the counts on the glue page, and waits for them.
+    fn ask(&self, order: Order) -> Result<()> {
+        let before = self.glue_word(COUNTS)?;
+        self.order(order);
         let start = Instant::now();
-        while word(0)? == before {
+        while self.glue_word(COUNTS)? == before {
             ensure!(start.elapsed() < Duration::from_secs(30), "the plugin does not count");
             std::thread::sleep(Duration::from_micros(100));
         }
-        Ok([word(2)? << 32 | word(1)?, word(4)? << 32 | word(3)?])
+        Ok(())
     }
 
     /// Asks the firmware for a crash, and wakes it.
@@ -151,13 +195,14 @@ impl Guest {
         self.high_water(CRASH_STACK, 64).context("the crash stack has less than 64 bytes left")
     }
 
-    /// Bytes of a stack down to the first `clear` zeros: guest memory began as zeros, so those were
-    /// never reached.
+    /// Bytes of a stack down to the lowest that is not zero: guest memory began as zeros. `clear`
+    /// bytes at least must be left. A frame may hold much that nobody ever wrote, so a stretch of
+    /// zeros alone is no end.
     fn high_water(&self, stack: Range<u64>, clear: usize) -> Result<usize> {
         let mut bytes = vec![0; (stack.end - stack.start) as usize];
         self.memory.read_exact_at(&mut bytes, stack.start)?;
-        let untouched = bytes.windows(clear).rposition(|window| window.iter().all(|b| *b == 0));
-        let lowest = untouched.context("it is full")? + clear;
+        let lowest = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+        ensure!(lowest >= clear, "{lowest} bytes are left");
         Ok(bytes.len() - lowest)
     }
 

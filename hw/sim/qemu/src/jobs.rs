@@ -43,61 +43,32 @@ impl Agent {
         let rgb = Frame { format: PixelFormat::Rgb8, width: 451, height: 300, stride: 451 * 3 };
         let nv12 = Frame { format: PixelFormat::Nv12, width: 640, height: 480, stride: 640 };
         Ok(vec![
-            self.pre(guest, patience, "RGB 451x300", rgb, Layout::Planar)?,
-            self.pre(guest, patience, "NV12 640x480", nv12, Layout::Interleaved)?,
+            self.pre(guest, patience, "RGB 451x300", rgb, (416, Layout::Planar))?,
+            self.pre(guest, patience, "NV12 640x480", nv12, (416, Layout::Interleaved))?,
             self.post(guest, patience)?,
         ])
     }
 
-    /// What a pre job costs the R5F, beyond what it executes for heartbeats and polls meanwhile.
-    ///
-    /// The same job again and again, so that its descriptors are made once; jobs and idle time are
-    /// counted apart, and idle time is told by heartbeats.
-    pub fn cost(&mut self, guest: &mut Guest, patience: Duration) -> Result<String> {
-        const JOBS: u64 = 100;
-        let frame = Frame { format: PixelFormat::Rgb8, width: 64, height: 48, stride: 64 * 3 };
-        let mut beat = Tally::default();
-        while beat.beats < JOBS {
-            let start = Tally::now(self, guest)?;
-            let last = self.link.peer_heartbeat();
-            let moved = |link: &LinkMaster<Words>| link.peer_heartbeat().wrapping_sub(last) >= 10;
-            let link = &self.link;
-            wait(guest, patience, "ten heartbeats", || moved(link).then_some(Ok(())))?;
-            beat.add(start, Tally::now(self, guest)?);
-        }
-        let mut jobs = Tally::default();
-        for _ in 0..JOBS {
-            let start = Tally::now(self, guest)?;
-            self.pre(guest, patience, "RGB 64x48", frame, Layout::Planar)?;
-            jobs.add(start, Tally::now(self, guest)?);
-        }
-        let net = |of: fn(&Tally) -> u64| {
-            let idle = of(&beat) as f64 / beat.beats as f64;
-            (of(&jobs) as f64 - idle * jobs.beats as f64) / JOBS as f64
-        };
-        let (instructions, accesses) = (net(|t| t.instructions), net(|t| t.accesses));
-        ensure!(instructions > 0.0 && accesses > 0.0, "{jobs:?} against {beat:?}");
-        let idle = beat.instructions / beat.beats;
-        Ok(format!(
-            "R5F, a pre job: {instructions:.0} instructions, {accesses:.0} uncached accesses; a \
-             heartbeat with its poll: {idle} instructions"
-        ))
+    /// Jobs that were answered; none is under way between two calls.
+    pub fn answered(&self) -> u32 {
+        self.next_job - 1
     }
 
     fn take(&self, class: SlotClass) -> Result<Owned> {
         self.link.slots().take(class).with_context(|| format!("no {class:?} slot is free"))
     }
 
-    fn pre(
+    /// One frame through `pre`, into a square tensor.
+    pub fn pre(
         &mut self,
         guest: &mut Guest,
         patience: Duration,
         name: &str,
         frame: Frame,
-        layout: Layout,
+        (side, layout): (u16, Layout),
     ) -> Result<String> {
         let crop = Rect { x: 0, y: 0, w: frame.width, h: frame.height };
-        let params = PreParams::letterbox(frame, crop, 416, 416, [114; 3], layout)?;
+        let params = PreParams::letterbox(frame, crop, side, side, [114; 3], layout)?;
         let pixels = noise(params.frame_bytes(), 1);
         let (input, output) = (self.take(SlotClass::Frame)?, self.take(SlotClass::Tensor)?);
         guest.ddr.write(input.addr(), &pixels)?;
@@ -241,25 +212,4 @@ fn random_heads(params: &PostParams) -> Vec<u8> {
         .into_iter()
         .flat_map(|byte| ((f32::from(byte) - 128.0) / 32.0).to_le_bytes())
         .collect()
-}
-
-/// What the core executed in a span, and its heartbeats in it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    instructions: u64,
-    accesses: u64,
-    beats: u64,
-}
-
-impl Tally {
-    fn now(agent: &Agent, guest: &Guest) -> Result<Self> {
-        let [instructions, accesses] = guest.counts()?;
-        Ok(Self { instructions, accesses, beats: agent.link.peer_heartbeat().into() })
-    }
-
-    fn add(&mut self, start: Self, end: Self) {
-        self.instructions += end.instructions - start.instructions;
-        self.accesses += end.accesses - start.accesses;
-        self.beats += u64::from((end.beats as u32).wrapping_sub(start.beats as u32));
-    }
 }

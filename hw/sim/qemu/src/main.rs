@@ -5,6 +5,7 @@ mod console;
 mod crash;
 mod guest;
 mod jobs;
+mod measure;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -36,7 +37,8 @@ struct Arguments {
     /// Then crash the core in every way that leaves a record, a boot each.
     #[arg(long)]
     crashes: bool,
-    /// Also count what a job costs the core: instructions, accesses that leave its TCM.
+    /// Also count what a job costs the core, in instructions and in accesses that leave its TCM; fail
+    /// where that is more than was agreed.
     #[arg(long)]
     cost: bool,
     /// Then ask the maintenance console with this `agentctl`.
@@ -55,7 +57,8 @@ fn main() -> Result<()> {
         |mut agent| {
             let mut report = agent.run(&mut guest, patience)?;
             if arguments.cost {
-                report.push(agent.cost(&mut guest, patience)?);
+                let image = &arguments.image;
+                report.extend(measure::cost(&mut agent, &mut guest, image, patience)?);
             }
             Ok(report)
         },

@@ -1,7 +1,7 @@
 //! The programmable logic behind QEMU's R5F: stores to the PL window become calls of the device
 //! model before the guest's next instruction; loads read a shadow in guest memory.
 
-use crate::cost;
+use crate::cost::{self, Sign};
 use crate::lines::Lines;
 use crate::loops::{self, Loops};
 use std::fmt;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue::{self, ClockPort};
+use tandem_regs::kernel::START;
 use tandem_sim::ddr::Ddr;
 use tandem_sim::{Sim, SimMap};
 
@@ -75,11 +76,19 @@ pub enum Order {
     Cut(u32),
     /// 3: writes what the R5F has executed so far to the glue page: [`COUNTS`].
     Count,
+    /// 4: writes what jobs have executed so far, by address, to [`PROFILE`], and then as 3.
+    Profile,
 }
 
-/// Offset in the glue page of five words: how often they were written, then instructions and
-/// uncached accesses of 64 bits each, low word first.
+/// Offset in the glue page of eleven words: how often they were written; jobs; other turns
+/// with work; then instructions and uncached accesses of jobs and of the others, of 64 bits each, low
+/// word first.
 pub const COUNTS: u32 = 0x100;
+/// File beside the control socket, lines of address, instructions, accesses.
+pub const PROFILE: &str = "profile";
+/// Time that the kernels take where a job's instructions are counted: as in hardware, the core goes
+/// to sleep meanwhile and is woken by the end.
+const LATENCY_NS: u64 = 500_000;
 
 impl Order {
     /// The bytes of a datagram.
@@ -88,6 +97,7 @@ impl Order {
             Order::Ring => (1, 0),
             Order::Cut(lines) => (2, lines),
             Order::Count => (3, 0),
+            Order::Profile => (4, 0),
         };
         let [a, b, c, d] = u32::to_le_bytes(argument);
         [order, a, b, c, d]
@@ -100,6 +110,7 @@ impl Order {
             1 => Some(Order::Ring),
             2 => Some(Order::Cut(argument)),
             3 => Some(Order::Count),
+            4 => Some(Order::Profile),
             _ => None,
         }
     }
@@ -114,6 +125,8 @@ pub struct Logic {
     bounds: Range<u32>,
     glue: tandem_boards::Range,
     blocks: [u32; 5],
+    /// START of `pre` and `post`.
+    starts: [u32; 2],
     started: Instant,
     lines: Arc<Lines>,
     counted: u32,
@@ -155,8 +168,19 @@ impl Logic {
         let window = open(bounds.start, bounds.end - bounds.start)?;
         let lines = Lines::start(&arguments.qtest, &loops::interrupts(&board));
         let started = Instant::now();
-        let mut logic =
-            Self { sim, loops, window, bounds, glue: page, blocks, started, lines, counted: 0 };
+        let starts = [map.pre.base, map.post.base].map(|base| base + START.offset());
+        let mut logic = Self {
+            starts,
+            sim,
+            loops,
+            window,
+            bounds,
+            glue: page,
+            blocks,
+            started,
+            lines,
+            counted: 0,
+        };
         logic.mirror();
         logic.loops.show(&logic.window, &logic.lines);
         Ok(logic)
@@ -172,8 +196,14 @@ impl Logic {
             return;
         }
         if !self.glue.contains(addr, 4) {
+            if self.starts.contains(&addr) {
+                cost::sign(Sign::Starts);
+            }
             self.sim.write32(addr, value);
             return self.advance();
+        }
+        if let Some(sign) = Self::sign(addr - self.glue.base) {
+            cost::sign(sign);
         }
         match addr - self.glue.base {
             offset if offset == glue::RPU_CLOCK.latch => self.latch(glue::RPU_CLOCK),
@@ -192,6 +222,16 @@ impl Logic {
         }
     }
 
+    /// What the firmware's store tells of its turn.
+    fn sign(offset: u32) -> Option<Sign> {
+        match offset {
+            glue::RPU_SEEN => Some(Sign::Awake),
+            glue::RING_AGENT => Some(Sign::Answers),
+            glue::ALARM_US => Some(Sign::Sleeps),
+            _ => None,
+        }
+    }
+
     fn ring_rpu(&self) {
         self.lines.ring_rpu(|count| self.show(glue::RPU_COUNT, count));
     }
@@ -204,8 +244,10 @@ impl Logic {
     }
 
     fn show_counts(&mut self) {
-        let words =
-            cost::counts().into_iter().flat_map(|count| [count as u32, (count >> 32) as u32]);
+        let totals = cost::totals();
+        let counts = [totals.of_jobs, totals.of_others].into_iter().flatten();
+        let words = counts.flat_map(|count| [count as u32, (count >> 32) as u32]);
+        let words = [totals.jobs, totals.others].into_iter().chain(words);
         for (word, at) in words.zip((COUNTS + 4..).step_by(4)) {
             self.show(at, word);
         }
@@ -313,13 +355,17 @@ pub fn configure(arguments: &Arguments) -> Result<(), String> {
     if arguments.count {
         cost::begin();
     }
-    let logic = Logic::new(arguments)?;
+    let mut logic = Logic::new(arguments)?;
+    if arguments.count {
+        logic.sim.set_latency(LATENCY_NS, LATENCY_NS);
+    }
     WINDOW.set(logic.bounds.clone()).map_err(|_| "loaded twice".to_owned())?;
     let machine = Machine { logic: Mutex::new(logic), changed: Condvar::new() };
     MACHINE.set(machine).map_err(|_| "loaded twice".to_owned())?;
     let machine = MACHINE.get().ok_or("not loaded")?;
     std::thread::spawn(|| machine.run());
-    std::thread::spawn(move || obey(machine, &control));
+    let profile = arguments.control.with_file_name(PROFILE);
+    std::thread::spawn(move || obey(machine, &control, &profile));
     Ok(())
 }
 
@@ -328,7 +374,7 @@ fn bind(path: &Path) -> Result<UnixDatagram, String> {
 }
 
 /// Does what comes over the control socket.
-fn obey(machine: &Machine, control: &UnixDatagram) {
+fn obey(machine: &Machine, control: &UnixDatagram, profile: &Path) {
     let mut bytes = [0; 8];
     while let Ok(length) = control.recv(&mut bytes) {
         let mut logic = machine.lock();
@@ -336,6 +382,12 @@ fn obey(machine: &Machine, control: &UnixDatagram) {
             Some(Order::Ring) => logic.ring_rpu(),
             Some(Order::Cut(lines)) => logic.lines.cut(lines),
             Some(Order::Count) => logic.show_counts(),
+            Some(Order::Profile) => {
+                if let Err(error) = cost::write_profile(profile) {
+                    eprintln!("tandem-qemu: {}: {error}", profile.display());
+                }
+                logic.show_counts();
+            }
             None => eprintln!("tandem-qemu: no order is {:02x?}", &bytes[..length]),
         }
     }
