@@ -299,7 +299,8 @@ fn a_good_job_is_proven_by_two_reads_a_descriptor() {
 #[test]
 fn sums_that_differ_are_looked_into_word_by_word() {
     // A byte less, no packet's end, no start, an error, nothing at all.
-    let cases: [(fn(u32) -> u32, DmaError); 5] = [
+    type Flip = fn(u32) -> u32;
+    let cases: [(Flip, DmaError); 5] = [
         (|status| status - 1, DmaError::StreamMismatch),
         (|status| status & !RXEOF, DmaError::StreamMismatch),
         (|status| status & !RXSOF, DmaError::StreamMismatch),

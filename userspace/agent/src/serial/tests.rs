@@ -27,7 +27,7 @@ impl Noise {
     }
 
     fn pass(&mut self, byte: u8, to: &mut Vec<u8>) {
-        if self.every == 0 || self.next() % self.every != 0 {
+        if self.every == 0 || !self.next().is_multiple_of(self.every) {
             return to.push(byte);
         }
         let garbage = self.next();

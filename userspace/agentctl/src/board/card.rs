@@ -277,7 +277,7 @@ mod tests {
     fn an_image_is_written_read_back_and_told_of() {
         let made = Made::new();
         let (image, device) = (made.path("card.img"), made.path("dev/sdx"));
-        let bytes: Vec<u8> = (0..PIECE + 1000).map(|at| (at * 7 >> 4) as u8).collect();
+        let bytes: Vec<u8> = (0..PIECE + 1000).map(|at| ((at * 7) >> 4) as u8).collect();
         fs::write(&image, &bytes).unwrap();
         let error = write(&image, &device, |_| {}).unwrap_err();
         assert!(matches!(error, CardError::Room { room: 100, .. }), "{error}");
