@@ -236,5 +236,6 @@ fn blocks(board: &Board) -> Vec<Named> {
         ("pl.gate", pl.gate),
     ];
     blocks.extend(pl.glue.map(|glue| ("pl.glue", glue)));
+    blocks.extend(pl.loops().map(|(field, found)| (field, found.range())));
     blocks
 }

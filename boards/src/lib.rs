@@ -16,7 +16,7 @@ mod soc;
 pub use error::BoardError;
 pub use ports::{Direction, PlanFault, Port, Stream, faults};
 pub use schema::{
-    Board, Device, Firmware, Gate, GateUnit, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA,
+    Board, Device, Firmware, Gate, GateUnit, Loop, MAX_SLOTS, PAGE, Pl, Range, Regions, SCHEMA,
     SlotClasses, SlotPlan,
 };
 pub use soc::{

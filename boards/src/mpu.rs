@@ -19,7 +19,7 @@ pub(crate) fn logic(board: &Board) -> Range {
     let pl = &board.pl;
     let blocks =
         [Some(pl.dma_pre), Some(pl.dma_post), Some(pl.pre), Some(pl.post), Some(pl.gate), pl.glue];
-    let blocks = || blocks.into_iter().flatten();
+    let blocks = || blocks.into_iter().flatten().chain(pl.loops().map(|(_, found)| found.range()));
     let first = blocks().map(|block| block.base).min().unwrap_or_default();
     let end = blocks().map(Range::end).max().unwrap_or_default();
     let mut cover = Range { base: first, size: crate::PAGE };

@@ -1,7 +1,7 @@
 //! The schema of a board description.
 
 use crate::ports::Stream;
-use crate::soc::{Console, Interrupts, Ipi, Linux, Rpu};
+use crate::soc::{Console, Interrupts, Ipi, IpiAgent, Linux, Rpu, RpuMode};
 use crate::{BoardError, check::Checker};
 use serde::Deserialize;
 use std::{fmt, path::Path, str::FromStr};
@@ -106,6 +106,48 @@ pub struct Pl {
     /// QEMU only: the page that stands for the controllers which it lacks (`hw/sim/qemu`).
     #[serde(default)]
     pub glue: Option<Range>,
+    /// QEMU only: a looped DMA as the board's own are built.
+    #[serde(default)]
+    pub loop_plain: Option<Loop>,
+    /// QEMU only: a looped DMA built otherwise.
+    #[serde(default)]
+    pub loop_wide: Option<Loop>,
+}
+
+impl Pl {
+    /// The looped DMAs that are there, with the field that each comes from.
+    pub fn loops(&self) -> impl Iterator<Item = (&'static str, Loop)> {
+        let both = [("pl.loop_plain", self.loop_plain), ("pl.loop_wide", self.loop_wide)];
+        both.into_iter().filter_map(|(field, found)| Some((field, found?)))
+    }
+}
+
+/// An AXI DMA whose streams are tied together, for a driver of Linux's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loop {
+    /// First byte of its registers.
+    pub base: u32,
+    /// Bytes of its registers.
+    pub size: u32,
+    /// Interrupt of memory to stream, SPI.
+    pub mm2s: u32,
+    /// Interrupt of stream to memory, SPI.
+    pub s2mm: u32,
+    /// Width of its length field, 8 to 26.
+    pub length_bits: u8,
+    /// Width of its addresses, 32 to 64.
+    pub address_bits: u8,
+    /// Its realignment engines are there: buffers begin anywhere.
+    pub realign: bool,
+}
+
+impl Loop {
+    /// Its registers.
+    #[must_use]
+    pub fn range(self) -> Range {
+        Range { base: self.base, size: self.size }
+    }
 }
 
 /// Periods of the firmware.
@@ -249,6 +291,21 @@ impl Board {
             .map_err(|source| BoardError::Parse { file: file.into(), source })?;
         Checker { file }.board(&board)?;
         Ok(board)
+    }
+
+    /// The same board with its R5Fs in another mode, and the banks that the chip has then. A board
+    /// without `[rpu]` stays as it is.
+    ///
+    /// # Errors
+    /// [`BoardError`], if the rest of the description does not go with that mode.
+    pub fn with_rpu_mode(mut self, mode: RpuMode) -> Result<Self, BoardError> {
+        let core = self.ipi.map_or(IpiAgent::Rpu0, |ipi| ipi.rpu);
+        if let Some(rpu) = &mut self.rpu {
+            let [atcm, btcm] = Rpu::chip(mode, core);
+            *rpu = Rpu { mode, atcm, btcm };
+        }
+        Checker { file: &self.name }.board(&self)?;
+        Ok(self)
     }
 
     /// `boards/virtual.toml` as it was when this was built.

@@ -1,7 +1,8 @@
 //! The description of the virtual board holds, and each way to break one is named.
 
 use tandem_boards::{
-    Board, BoardError, Direction, PlanFault, Port, Range, SlotClass, Stream, faults,
+    Board, BoardError, Direction, IpiAgent, PlanFault, Port, Range, RpuMode, SlotClass, Stream,
+    faults,
 };
 
 const VIRTUAL: &str = include_str!("../virtual.toml");
@@ -329,6 +330,25 @@ fn what_the_chip_has_not_is_named() {
 }
 
 #[test]
+fn a_looped_dma_that_nobody_could_build_or_hear_is_named() {
+    const QEMU: &str = include_str!("../qemu.toml");
+    for (from, to, wanted) in [
+        ("mm2s = 104", "mm2s = 89", "interrupts.pre_mm2s and pl.loop_plain.mm2s are both SPI 89"),
+        ("s2mm = 107", "s2mm = 104", "pl.loop_plain.mm2s and pl.loop_wide.s2mm are both SPI 104"),
+        ("s2mm = 105", "s2mm = 29", "pl.loop_plain.s2mm = 29: must be an SPI of PL_PS"),
+        ("length_bits = 14", "length_bits = 7", "pl.loop_wide.length_bits = 7: must be 8 to 26"),
+        ("length_bits = 26", "length_bits = 27", "pl.loop_plain.length_bits = 27: must be 8 to 26"),
+        ("address_bits = 40", "address_bits = 31", "pl.loop_wide.address_bits = 31: must be 32"),
+        ("base = 0x4806_0000", "base = 0x4805_0000", "pl.loop_plain [0x48050000, 0x48060000)"),
+        ("base = 0x4807_0000", "base = 0x4807_0100", "pl.loop_wide.base = 0x48070100"),
+    ] {
+        assert!(QEMU.contains(from), "{from} is gone");
+        let message = refuse(&QEMU.replace(from, to)).1;
+        assert!(message.contains(wanted), "{message}\n  wanted: {wanted}");
+    }
+}
+
+#[test]
 fn the_second_core_does_not_run_alone_in_lockstep() {
     let lockstep = KV260
         .replace("mode = \"split\"", "mode = \"lockstep\"")
@@ -382,4 +402,18 @@ fn a_board_with_an_r5f_needs_what_linux_and_it_need() {
         let (_, message) = refuse(&format!("{}{}", &KV260[..start], &KV260[end..]));
         assert!(message.contains(&format!("{table} = none: is missing")), "{message}");
     }
+}
+
+/// Two cores in lockstep have the banks of both; the rest of the description must go with that.
+#[test]
+fn a_board_goes_into_lockstep_with_the_banks_of_both_cores() {
+    let board = Board::load("kv260.toml").expect("a board of ours");
+    let other = board.clone().with_rpu_mode(RpuMode::Lockstep).expect("core 0 is ours");
+    let rpu = other.rpu.expect("its R5F");
+    assert_eq!((rpu.mode, rpu.atcm.size, rpu.btcm.size), (RpuMode::Lockstep, 0x2_0000, 0x2_0000));
+    assert_eq!((rpu.btcm.base, rpu.btcm.global), (0x2_0000, 0xFFE2_0000));
+    let mut second = board;
+    second.ipi.as_mut().expect("its IPI").rpu = IpiAgent::Rpu1;
+    let error = second.with_rpu_mode(RpuMode::Lockstep).expect_err("core 1 only checks core 0");
+    assert!(error.to_string().contains("ipi.rpu"), "{error}");
 }

@@ -76,6 +76,12 @@ fn the_qemu_tree_is_what_the_agent_looks_for() {
     assert_eq!(get("/tandem/tandem-pool@41000000", "reg", "x"), "0 41000000 0 7000000");
     assert_eq!(get("/tandem/tandem-tcm@0", "compatible", "s"), "generic-uio");
     assert_eq!(get("/tandem/tandem-tcm@0", "reg", "x"), "0 0 0 40000");
+    let dma = "/tandem/tandem-loop-wide@48070000";
+    assert_eq!(get(dma, "compatible", "s"), "xlnx,axi-dma-1.00.a");
+    assert_eq!(get(dma, "xlnx,addrwidth", "u"), "40");
+    let channel = "/tandem/tandem-loop-wide@48070000/dma-channel-s2mm";
+    assert_eq!(get(channel, "interrupts", "u"), "0 107 4");
+    assert_eq!(get("/tandem-loop-wide-client", "dma-names", "s"), "mm2s s2mm");
 }
 
 #[test]

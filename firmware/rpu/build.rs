@@ -1,7 +1,7 @@
 //! Turns the board description into addresses and a linker memory map (`boards/src/generate`).
 
 use std::{env, fs, path::PathBuf};
-use tandem_boards::{Board, generate};
+use tandem_boards::{Board, RpuMode, generate};
 
 fn main() {
     let name = env::var("TANDEM_BOARD").unwrap_or_else(|_| "qemu".into());
@@ -9,7 +9,16 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(tandem_qemu)");
     println!("cargo:rerun-if-env-changed=TANDEM_BOARD");
     println!("cargo:rerun-if-changed={}", path.display());
-    let board = Board::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    println!("cargo:rerun-if-env-changed=TANDEM_RPU_MODE");
+    let mut board = Board::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    match env::var("TANDEM_RPU_MODE").as_deref() {
+        Err(_) => {}
+        Ok("lockstep") => {
+            board =
+                board.with_rpu_mode(RpuMode::Lockstep).unwrap_or_else(|error| panic!("{error}"));
+        }
+        Ok(mode) => panic!("TANDEM_RPU_MODE is {mode:?}; there is lockstep"),
+    }
     if board.pl.glue.is_some() {
         println!("cargo:rustc-cfg=tandem_qemu");
     }

@@ -48,7 +48,7 @@ impl Console {
     }
 
     /// Waits so long for an answer from now on.
-    pub(crate) fn be_patient(&mut self, patience: Duration) {
+    pub fn be_patient(&mut self, patience: Duration) {
         self.patience = patience;
     }
 

@@ -10,6 +10,6 @@ mod worker;
 
 pub use console::{Answer, Console};
 pub use files::Files;
-pub use machine::{CARD_PATIENCE, Machine, Options, PATIENCE, until, until_within};
+pub use machine::{CARD_PATIENCE, DMA_PATIENCE, Machine, Options, PATIENCE, until, until_within};
 pub use reference::expected;
 pub use worker::Worker;

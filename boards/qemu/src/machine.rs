@@ -24,6 +24,8 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The same for a machine with a card, which is read and hashed as a whole at each boot.
 pub const CARD_PATIENCE: Duration = Duration::from_secs(300);
+/// The same for all that the DMA's client does in one go.
+pub const DMA_PATIENCE: Duration = Duration::from_secs(300);
 /// Memory of the guest.
 const MEMORY: &str = "2G";
 /// Port of the agent's HTTP interface in the guest.

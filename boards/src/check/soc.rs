@@ -1,7 +1,7 @@
 //! Rules that the chip makes: interrupts, doorbells, TCM, what the R5F reaches and its MPU covers.
 
 use super::{Checker, blocks, regions};
-use crate::schema::{Board, Range};
+use crate::schema::{Board, Loop, Range};
 use crate::soc::{Bank, IpiAgent, Linux, PL_PS, RPU_DDR, Rpu, RpuMode};
 use crate::{BoardError, mpu};
 
@@ -55,21 +55,34 @@ impl Checker<'_> {
 
     fn interrupts(&self, board: &Board) -> Result<(), BoardError> {
         let Some(interrupts) = &board.interrupts else { return Ok(()) };
-        let lines = interrupts.lines();
-        for (at, (name, spi)) in lines.into_iter().enumerate() {
-            let field = format!("interrupts.{name}");
-            let wired = PL_PS.iter().any(|group| group.contains(&spi));
+        let mut lines: Vec<_> = interrupts
+            .lines()
+            .into_iter()
+            .map(|(name, spi)| (format!("interrupts.{name}"), spi))
+            .collect();
+        for (field, found) in board.pl.loops() {
+            self.looped(field, found)?;
+            lines.push((format!("{field}.mm2s"), found.mm2s));
+            lines.push((format!("{field}.s2mm"), found.s2mm));
+        }
+        for (at, (field, spi)) in lines.iter().enumerate() {
+            let wired = PL_PS.iter().any(|group| group.contains(spi));
             let rule = "must be an SPI of PL_PS group 0 (89 to 96) or 1 (104 to 111)";
-            self.value(&field, spi, wired, rule)?;
-            if let Some((other, _)) = lines[..at].iter().find(|(_, other)| *other == spi) {
-                return Err(self.twice(
-                    format!("SPI {spi}"),
-                    &format!("interrupts.{other}"),
-                    &field,
-                ));
+            self.value(field, spi, wired, rule)?;
+            if let Some((other, _)) = lines[..at].iter().find(|(_, other)| other == spi) {
+                return Err(self.twice(format!("SPI {spi}"), other, field));
             }
         }
         Ok(())
+    }
+
+    /// What an AXI DMA can be built with (PG021, "Customizing and Generating the Core").
+    fn looped(&self, field: &str, found: Loop) -> Result<(), BoardError> {
+        let (length, address) = (found.length_bits, found.address_bits);
+        let good = (8..=26).contains(&length);
+        self.value(&format!("{field}.length_bits"), length, good, "must be 8 to 26")?;
+        let good = (32..=64).contains(&address);
+        self.value(&format!("{field}.address_bits"), address, good, "must be 32 to 64")
     }
 
     fn ipi(&self, board: &Board) -> Result<(), BoardError> {

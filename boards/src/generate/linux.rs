@@ -3,8 +3,16 @@
 
 use super::banner;
 use crate::soc::{Ipi, IpiAgent, Linux, PoolDriver, Rpu, RpuMode};
-use crate::{Board, Range};
+use crate::{Board, Loop, Range};
 use std::fmt::Write as _;
+
+/// The driver of the looped DMAs wants one.
+const LOOP_CLOCK: &str = "\ttandem_loop_clock: tandem-loop-clock {
+\t\tcompatible = \"fixed-clock\";
+\t\t#clock-cells = <0>;
+\t\tclock-frequency = <100000000>;
+\t};
+";
 
 /// Fragment for a board's own tree, which must have the label `gic` and two cells for addresses and
 /// sizes; with an R5F of silicon also `zynqmp_firmware`.
@@ -25,6 +33,11 @@ pub(super) fn base(board: &Board) -> Option<String> {
     } else {
         bus.push(uio("tandem-tcm", whole(rpu)));
     }
+    bus.extend(board.pl.loops().map(|(field, found)| looped(board, field, found)));
+    if board.pl.loops().next().is_some() {
+        nodes.push(LOOP_CLOCK.to_owned());
+    }
+    nodes.extend(board.pl.loops().map(|(field, _)| loop_client(field)));
     nodes.push(format!(
         "\ttandem {{\n\t\tcompatible = \"simple-bus\";\n\t\t#address-cells = <2>;\n\
          \t\t#size-cells = <2>;\n\t\tranges;\n\n{}\t}};\n",
@@ -106,6 +119,59 @@ fn uio(name: &str, range: Range) -> String {
     format!(
         "\t\t{name}@{at:x} {{\n\t\t\tcompatible = \"generic-uio\";\n\t\t\treg = {reg};\n\
          \t\t\treg-names = \"{map}\";\n\t\t}};\n"
+    )
+}
+
+/// Label and name of the node of a looped DMA.
+fn loop_name(field: &str) -> (String, String) {
+    let label = field.replace("pl.", "tandem_");
+    let name = label.replace('_', "-");
+    (label, name)
+}
+
+/// The client that drives a looped DMA.
+fn loop_client(field: &str) -> String {
+    let (label, name) = loop_name(field);
+    format!(
+        "\t{name}-client {{
+\t\tcompatible = \"tandem,dma-client\";
+\t\tdmas = <&{label} 0>, <&{label} 1>;
+\t\tdma-names = \"mm2s\", \"s2mm\";
+\t}};
+"
+    )
+}
+
+/// A looped DMA as the kernel's binding `xlnx,xilinx_dma` has it.
+fn looped(board: &Board, field: &str, found: Loop) -> String {
+    let (label, name) = loop_name(field);
+    let (at, reg, coherent) = (found.base, cells(found.range()), coherence(board));
+    let (length, address) = (found.length_bits, found.address_bits);
+    let realign = if found.realign { "\t\t\t\txlnx,include-dre;\n" } else { "" };
+    let channel = |direction: &str, spi: u32| {
+        format!(
+            "\n\t\t\tdma-channel-{direction} {{
+\t\t\t\tcompatible = \"xlnx,axi-dma-{direction}-channel\";
+\t\t\t\tinterrupt-parent = <&gic>;
+\t\t\t\tinterrupts = <0 {spi} 4>;
+\t\t\t\txlnx,datawidth = <128>;
+{realign}\t\t\t}};
+"
+        )
+    };
+    format!(
+        "\t\t{label}: {name}@{at:x} {{
+\t\t\tcompatible = \"xlnx,axi-dma-1.00.a\";
+\t\t\treg = {reg};
+\t\t\t#dma-cells = <1>;
+\t\t\tclocks = <&tandem_loop_clock>;
+\t\t\tclock-names = \"s_axi_lite_aclk\";
+\t\t\txlnx,addrwidth = <{address}>;
+\t\t\txlnx,sg-length-width = <{length}>;
+{coherent}{}{}\t\t}};
+",
+        channel("mm2s", found.mm2s),
+        channel("s2mm", found.s2mm),
     )
 }
 

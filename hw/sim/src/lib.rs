@@ -25,6 +25,7 @@ pub mod fault;
 pub mod gate;
 pub mod kernels;
 mod lane;
+pub mod looped;
 pub mod ps;
 
 use std::ops::Range;

@@ -10,6 +10,8 @@ const R5F: &str = "armv7r-none-eabihf";
 const ARM64: &str = "aarch64-unknown-linux-gnu";
 /// One bank of TCM in split mode; code sits in ATCM, data and stacks in BTCM.
 const TCM_BANK: u64 = 64 * 1024;
+/// The same of two cores in lockstep, which have the banks of both.
+const LOCKSTEP_BANK: u64 = 128 * 1024;
 
 /// How Rust code for another target is built here.
 enum Toolchain {
@@ -127,10 +129,14 @@ pub fn rpu(runner: &Runner, build_only: bool) -> Result<()> {
     ensure_tools(runner)?;
     for board in SILICON {
         let image = build_rpu_for(runner, "tandem-rpu", board)?;
-        report_size(board, &image)?;
+        report_size(board, &image, TCM_BANK)?;
     }
+    let mut cargo = cross_cargo(runner, R5F);
+    cargo.env("TANDEM_BOARD", SILICON[0]).env("TANDEM_RPU_MODE", "lockstep");
+    let image = build_rpu_with(runner, "tandem-rpu", cargo)?;
+    report_size(&format!("{}, lockstep", SILICON[0]), &image, LOCKSTEP_BANK)?;
     let image = build_rpu(runner, "tandem-rpu")?;
-    report_size("qemu", &image)?;
+    report_size("qemu", &image, TCM_BANK)?;
     if build_only {
         return Ok(());
     }
@@ -177,23 +183,23 @@ fn build_rpu_with(runner: &Runner, package: &str, mut cargo: Command) -> Result<
 }
 
 /// Prints what lies in each TCM bank and fails where it does not fit.
-fn report_size(board: &str, image: &Path) -> Result<()> {
+fn report_size(board: &str, image: &Path, bank: u64) -> Result<()> {
     let bytes = std::fs::read(image).with_context(|| format!("reading {}", image.display()))?;
     let (mut code, mut data) = (0, 0);
     for section in sections(&bytes).context("the R5F image is not a 32-bit ELF file")? {
-        if section.address < TCM_BANK {
+        if section.address < bank {
             code = code.max(section.address + section.size);
         } else if section.address >= 0x2_0000 {
             data += section.size;
         }
     }
     println!(
-        "    {board:<10} ATCM (code) {code} of {TCM_BANK} bytes ({}%), BTCM (constants, data, stacks) \
+        "    {board:<15} ATCM (code) {code} of {bank} bytes ({}%), BTCM (constants, data, stacks) \
          {data} ({}%)",
-        code * 100 / TCM_BANK,
-        data * 100 / TCM_BANK
+        code * 100 / bank,
+        data * 100 / bank
     );
-    if code > TCM_BANK || data > TCM_BANK {
+    if code > bank || data > bank {
         bail!("the R5F image of {board} does not fit its TCM");
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::{fs, path::Path};
 use serde::Serialize;
 use tandem_agent::control::{ImageRequest, KernelSpec, Request, Response, frame};
 use tandem_agent::ingest::raw_header;
+use tandem_agent::serial::wire::{self, PART_BYTES, Part};
 use tandem_link::console::{Answer, Counters, FRAME_BYTES, Page, Request as Ask, Test, encode};
 use tandem_link::message::{FromPeer, JobStatus, PreJob, SlotRef, Stamps, ToPeer, Work};
 use tandem_model::post::{Detection, Element, Head, HeadKind, PostParams, Scale};
@@ -17,6 +18,7 @@ use tandem_worker::protocol::{
 
 fn main() {
     messages();
+    line();
     worker();
     kernels();
     outputs();
@@ -180,6 +182,39 @@ fn messages() {
 
 fn postcard(value: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(value).expect("memory suffices")
+}
+
+/// What a client and an agent say on a serial line; the first byte says how the line cuts it.
+fn line() {
+    let frames = |cut: u8, parts: &[(u16, Part<'_>)]| {
+        let mut bytes = vec![cut];
+        for (number, part) in parts {
+            wire::encode(*number, part, &mut bytes).expect("it fits");
+        }
+        bytes
+    };
+    let client = [
+        (7, Part::Open { protocol: wire::PROTOCOL }),
+        (7, Part::Data { at: 0, bytes: &[9; PART_BYTES] }),
+        (7, Part::Data { at: 300, bytes: b"early" }),
+        (7, Part::Ack { next: 100, room: 2048, gap: false }),
+        (7, Part::Ack { next: 100, room: 2048, gap: true }),
+        (7, Part::End { at: 224 }),
+        (8, Part::Data { at: 0, bytes: &[] }),
+    ];
+    let agent = [
+        (7, Part::Opened { protocol: wire::PROTOCOL }),
+        (7, Part::Data { at: 0, bytes: b"answer" }),
+        (7, Part::Ack { next: 50, room: 0, gap: false }),
+        (7, Part::End { at: 6 }),
+        (7, Part::Gone),
+    ];
+    save("agent_line", "ok-client", &frames(64, &client));
+    save("agent_line", "ok-agent", &frames(5, &agent));
+    let mut damaged = frames(64, &client);
+    damaged[20] ^= 1;
+    save("agent_line", "no-crc", &damaged);
+    save("agent_line", "no-end", &[3, 0, 1, 2]);
 }
 
 /// A session of a client and a worker, one after the other.

@@ -13,6 +13,7 @@ mod input;
 mod kernels;
 mod link;
 mod outputs;
+mod reach;
 mod rpu_image;
 mod simulator;
 mod slots;
@@ -26,6 +27,7 @@ pub use files::{board, fixture_plan, model, recipe};
 pub use kernels::{kernel_params, kernel_spec, post_heads, result};
 pub use link::{link_ends, link_messages, log_ring};
 pub use outputs::outputs;
+pub use reach::{agent_line, target};
 pub use rpu_image::rpu_image;
 pub use simulator::{fault_name, simulator};
 pub use slots::slot_record;
@@ -36,7 +38,8 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 26] = [
+    ("agent_line", agent_line),
     ("bitstream", bitstream),
     ("board", board),
     ("console", console),
@@ -60,5 +63,6 @@ pub const TARGETS: [(&str, Target); 24] = [
     ("rpu_image", rpu_image),
     ("simulator", simulator),
     ("slot_record", slot_record),
+    ("target", target),
     ("worker_messages", worker_messages),
 ];

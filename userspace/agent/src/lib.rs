@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod lanes;
 pub mod logs;
 pub mod recipe;
+pub mod serial;
 pub mod server;
 pub mod service;
 pub mod setup;

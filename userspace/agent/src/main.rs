@@ -8,7 +8,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use tandem_agent::http;
-use tandem_agent::server::Socket;
+use tandem_agent::serial::{self, Tty};
+use tandem_agent::server::{Socket, default_socket};
 use tandem_agent::service::Service;
 use tandem_agent::setup::{FIRMWARE, JOIN_WITHIN, Setup};
 use tandem_worker::Engines;
@@ -27,6 +28,7 @@ Examples:
   agentd --recipe people-and-vehicles       another recipe in force
   agentd --listen 0.0.0.0:80 --engine ort   every interface, ONNX Runtime or nothing
   agentd --board boards/zcu102.toml         a real board: its device tree must be in force
+  agentd --serial /dev/ttyPS1               agentctl --target agent+serial:///dev/ttyUSB1, too
   agentd --engine tcp://10.0.2.2:7700,rten  a gpu-worker there; the CPU here while it is lost
 
 Then:
@@ -68,17 +70,12 @@ struct Options {
     /// Address of the HTTP API; "none" for no HTTP
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// Serial line on which agentctl is answered, too: a terminal that nobody else uses (115200 baud)
+    #[arg(long, value_name = "PATH")]
+    serial: Option<PathBuf>,
     /// Path of agentctl's socket
     #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
     socket: PathBuf,
-}
-
-/// In the user's own runtime folder where there is one.
-fn default_socket() -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder).join("tandem-agent.sock"),
-        _ => PathBuf::from("/run/tandem/agent.sock"),
-    }
 }
 
 impl Options {
@@ -141,6 +138,12 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         })?;
     }
     let socket = Socket::bind(&options.socket)?;
+    let line = match &options.serial {
+        None => None,
+        Some(path) => {
+            Some((path.clone(), serial::open(path).and_then(Tty::new).context("--serial")?))
+        }
+    };
     let setup = options.setup()?;
     let service = tokio::task::block_in_place(|| setup.start())?;
     if !service.wait_ready(JOIN_WITHIN).await {
@@ -153,6 +156,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
         () = socket.serve(service.clone()) => Ok(()),
+        () = serve_line(line, &service) => Ok(()),
         ended = &mut http => ended.context("The HTTP server ended").and_then(|served| served),
     };
     eprintln!("agentd: stopping, images under way are answered first");
@@ -166,6 +170,14 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         None => eprintln!("agentd: stopped"),
     }
     outcome
+}
+
+/// Serves the serial line for ever, as `None` does.
+async fn serve_line(line: Option<(PathBuf, Tty)>, service: &Arc<Service>) {
+    match line {
+        Some((path, line)) => serial::serve(&path, line, service.clone(), service.line()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Serves HTTP until told to stop; then lets answers under way go out. For ever without a listener.
@@ -202,6 +214,9 @@ fn announce(options: &Options, service: &Service) {
     );
     if options.listen != "none" {
         eprintln!("agentd: POST http://{}/v1/inspect", options.listen);
+    }
+    if let Some(path) = &options.serial {
+        eprintln!("agentd: agentctl on the serial line {}", path.display());
     }
     eprintln!("agentd: agentctl --target unix://{} status", options.socket.display());
 }

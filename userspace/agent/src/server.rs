@@ -23,6 +23,25 @@ const HELLO_WITHIN: Duration = Duration::from_secs(5);
 /// Log lines of one message.
 const LOG_BATCH: usize = 256;
 
+/// agentd's socket where it runs as a service.
+const SYSTEM_SOCKET: &str = "/run/tandem/agent.sock";
+
+/// Where agentd makes its socket if nobody says: in the user's own runtime folder where there is one.
+pub fn default_socket() -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+    own.map_or_else(
+        || PathBuf::from(SYSTEM_SOCKET),
+        |folder| PathBuf::from(folder).join("tandem-agent.sock"),
+    )
+}
+
+/// The socket to look behind if nobody says: the user's own agent, else the system's.
+pub fn find_socket() -> PathBuf {
+    Some(default_socket())
+        .filter(|own| own.exists())
+        .unwrap_or_else(|| PathBuf::from(SYSTEM_SOCKET))
+}
+
 /// Why the socket could not be opened.
 #[derive(Debug, Error)]
 pub enum SocketError {
@@ -206,6 +225,11 @@ async fn answer(service: &Service, request: Request) -> Result<Response, ApiErro
         Request::Crashes => {
             let (crashes, damaged) = service.crashes();
             Response::Crashes(crashes, damaged)
+        }
+        Request::RestartCore => Response::Status(service.restart_core().await?),
+        Request::Reboot => {
+            service.reboot()?;
+            Response::Done
         }
         Request::FaultList => Response::Faults(service.faults()?),
         Request::FaultInject(name) => Response::Faults(service.inject(&name)?),

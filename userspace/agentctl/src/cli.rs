@@ -22,16 +22,25 @@ Examples:
   agentctl inspect *.jpg -o json | jq .verdict      one JSON object a line
   agentctl --recipe people-and-vehicles inspect bus.jpg --annotate out
   agentctl --target unix:///run/tandem/agent.sock status
+  agentctl --target ssh://root@kv260 status         agentd on a board, through ssh
+  agentctl --target agent+serial:///dev/ttyUSB2 status   through its serial line (agentd --serial)
   agentctl inspect bus.jpg --fault hung_kernel:pre  see a fault being survived
 
 Exit codes: 0 it worked, 1 it did not, 2 the command line is wrong,
 3 a verdict is not pass (only with --fail-on-verdict)."
 )]
 pub struct Cli {
-    /// The board: `virtual` lives for the length of the command, `unix:///PATH` is agentd's socket;
-    /// for `console`: `serial:///dev/ttyUSB1`, or `serial+unix:///PATH` for QEMU's socket
-    #[arg(long, global = true, env = "TANDEM_TARGET", default_value = "virtual")]
+    /// The board: `virtual` lives for the length of the command, `unix:///PATH` is agentd's socket,
+    /// `ssh://[USER@]HOST[:PORT][/PATH]` agentd's socket over there, `agent+serial:///dev/ttyUSB2` the
+    /// line of agentd --serial; for `console`, which speaks to the R5F:
+    /// `serial:///dev/ttyUSB1`, or `serial+unix:///PATH` for QEMU's socket;
+    /// a name of targets.toml (`board list`) stands for its target
+    #[arg(long, global = true, env = "TANDEM_TARGET", default_value = "virtual",
+          value_parser = crate::board::names::resolve)]
     pub target: Target,
+    /// What runs instead of `ssh` for ssh:// targets: words for the shell, as git's GIT_SSH_COMMAND
+    #[arg(long, global = true, value_name = "COMMAND", env = "TANDEM_SSH")]
+    pub ssh_command: Option<String>,
     /// How answers are printed
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
     pub output: Format,
@@ -163,9 +172,23 @@ Examples:
 It talks to the firmware over a serial line (115200 baud), not to an agent. A self-test that fails
 makes the exit code 1; one that this board has no parts for is `not fitted` and no failure.")]
     Console(Console),
+    /// Boards: list, identity, card and slots, Linux's console, reset
+    #[command(subcommand)]
+    Board(crate::command::board::Board),
     /// Factory fixture: run a plan of measurements on a board and keep its record
     #[command(subcommand)]
     Fixture(crate::command::fixture::Fixture),
+    /// Join standard input and output with agentd's socket: what `--target ssh://` runs on the board
+    #[command(after_help = "\
+Examples:
+  ssh root@kv260 agentctl proxy                     what --target ssh://root@kv260 does
+  ssh root@kv260 agentctl proxy /run/other.sock     and with ssh://root@kv260/run/other.sock
+
+Says `tandem-proxy 1` when the socket is open, then passes bytes both ways until one side ends.")]
+    Proxy {
+        /// agentd's socket; tandem-agent.sock in XDG_RUNTIME_DIR or /run/tandem/agent.sock without it
+        socket: Option<PathBuf>,
+    },
     /// Completion for a shell, to be sourced
     #[command(after_help = "Example:\n  source <(agentctl completion bash)")]
     Completion {

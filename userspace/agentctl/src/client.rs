@@ -3,7 +3,12 @@
 use anyhow::{Context as _, bail};
 use tandem_agent::control::{PROTOCOL, Request, Response, frame};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::transport::{Stream, Transport};
+
+/// How long the other side may take to hang up.
+const PARTING: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A conversation with an agent.
 pub struct Client {
@@ -19,6 +24,17 @@ impl Client {
             Response::Hello { protocol: PROTOCOL, .. } => Ok(client),
             other => bail!("The agent does not speak protocol {PROTOCOL}, it answered {other:?}"),
         }
+    }
+
+    /// Says that nothing more will be asked, and waits a moment for the other side to say so, too: one that is
+    /// left without a word would wait for more.
+    pub async fn close(mut self) {
+        let parting = async {
+            let _ = self.stream.shutdown().await;
+            let mut rest = [0; 64];
+            while let Ok(1..) = self.stream.read(&mut rest).await {}
+        };
+        let _ = tokio::time::timeout(PARTING, parting).await;
     }
 
     /// Sends a request and waits for its first answer.

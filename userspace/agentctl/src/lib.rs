@@ -4,6 +4,7 @@
 //! virtual board that lives for the length of the command ([`transport`]).
 
 pub mod annotate;
+pub mod board;
 pub mod cli;
 pub mod client;
 pub mod command;

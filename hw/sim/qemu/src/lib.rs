@@ -6,6 +6,7 @@
 mod abi;
 mod cost;
 mod lines;
+mod loops;
 pub mod plugin;
 pub mod words;
 

@@ -7,18 +7,29 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// QEMU's names of the lines: the R5F's interrupt and its fast interrupt, and SPI 29 of the APU's
-/// interrupt controller, which is that of IPI agent PL0.
-const NAMES: [&str; 3] = [
-    "/machine/soc/rpu-cluster/rpu-cpu[0] unnamed-gpio-in 0",
-    "/machine/soc/rpu-cluster/rpu-cpu[0] unnamed-gpio-in 1",
-    "/machine/soc/gic unnamed-gpio-in 29",
-];
+/// QEMU's name of the core with the first two lines, its interrupt and its fast interrupt.
+const CORE: &str = "/machine/soc/rpu-cluster/rpu-cpu[0]";
+/// QEMU's name of the APU's interrupt controller, with all other lines.
+const APU_GIC: &str = "/machine/soc/gic";
+/// The third line: shared peripheral interrupt of IPI agent PL0.
+const PL0_SPI: u32 = 29;
+/// Lines that are always there.
+const FIXED: u32 = 3;
+
+/// What qtest calls the lines: the fixed ones, then `spis`.
+fn names(spis: &[u32]) -> Vec<String> {
+    let mut names = vec![format!("{CORE} unnamed-gpio-in 0"), format!("{CORE} unnamed-gpio-in 1")];
+    let gic = |spi: &u32| format!("{APU_GIC} unnamed-gpio-in {spi}");
+    names.extend(std::iter::once(&PL0_SPI).chain(spis).map(gic));
+    names
+}
 
 /// What the lines follow from.
 #[derive(Default)]
 struct State {
     levels: u32,
+    /// Of the lines that are not fixed, one bit each.
+    more: u32,
     /// Doorbells to the R5F, and the last that it has seen.
     rpu: (u32, u32),
     /// Doorbells to Linux, and the last that it has seen.
@@ -31,11 +42,13 @@ struct State {
 }
 
 impl State {
-    fn want(&self, now: Instant) -> [bool; NAMES.len()] {
+    /// Levels of all lines, one bit each.
+    fn want(&self, now: Instant) -> u32 {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let irq = self.levels != 0 || self.rpu.0 != self.rpu.1 || self.restart || due(self.alarm);
-        let lines = [irq, due(self.watchdog), self.apu.0 != self.apu.1];
-        std::array::from_fn(|line| lines[line] && self.cut & 1 << line == 0)
+        let fixed = [irq, due(self.watchdog), self.apu.0 != self.apu.1];
+        let fixed = (0..).zip(fixed).map(|(line, high)| u32::from(high) << line).sum::<u32>();
+        (fixed | self.more << FIXED) & !self.cut
     }
 
     /// When a line next changes by itself.
@@ -51,12 +64,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Connects to QEMU as soon as it listens.
-    pub fn start(qtest: &Path) -> Arc<Self> {
+    /// Connects to QEMU as soon as it listens; `spis` are lines of Linux besides the fixed ones.
+    pub fn start(qtest: &Path, spis: &[u32]) -> Arc<Self> {
         let lines = Arc::new(Self { state: Mutex::default(), changed: Condvar::new() });
-        let (driver, qtest) = (Arc::clone(&lines), qtest.to_path_buf());
+        let (driver, qtest, names) = (Arc::clone(&lines), qtest.to_path_buf(), names(spis));
         std::thread::spawn(move || match connect(&qtest) {
-            Ok(stream) => driver.drive(stream),
+            Ok(stream) => driver.drive(stream, &names),
             Err(error) => eprintln!("tandem-qemu: {}: {error}", qtest.display()),
         });
         lines
@@ -76,6 +89,14 @@ impl Lines {
     pub fn set_levels(&self, levels: u32) {
         if self.lock().levels != levels {
             self.change(|state| state.levels = levels);
+        }
+    }
+
+    /// Level of one of Linux's lines, by its place among those that [`Lines::start`] was given.
+    pub fn set_line(&self, line: usize, high: bool) {
+        let bit = 1 << line;
+        if (self.lock().more & bit != 0) != high {
+            self.change(|state| state.more ^= bit);
         }
     }
 
@@ -121,24 +142,25 @@ impl Lines {
         self.change(|state| state.restart = asked);
     }
 
-    /// Lines that stay low from now on, one bit each in the order of [`NAMES`].
+    /// Lines that stay low from now on, one bit each in the order of [`names`].
     pub fn cut(&self, lines: u32) {
         self.change(|state| state.cut = lines);
     }
 
-    fn drive(&self, mut qtest: UnixStream) {
-        let mut high = [false; NAMES.len()];
+    fn drive(&self, mut qtest: UnixStream, names: &[String]) {
+        let mut high = 0_u32;
         let mut state = self.lock();
         loop {
             let now = Instant::now();
             let want = state.want(now);
-            if let Some(line) = (0..NAMES.len()).find(|&line| want[line] != high[line]) {
+            let changed = (want ^ high).trailing_zeros();
+            if let Some(name) = names.get(changed as usize) {
                 drop(state);
-                let level = u8::from(want[line]);
-                if writeln!(qtest, "set_irq_in {} {level}", NAMES[line]).is_err() {
+                let level = want >> changed & 1;
+                if writeln!(qtest, "set_irq_in {name} {level}").is_err() {
                     return; // QEMU is gone
                 }
-                high[line] = want[line];
+                high ^= 1 << changed;
                 state = self.lock();
                 continue;
             }

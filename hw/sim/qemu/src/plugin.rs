@@ -3,6 +3,7 @@
 
 use crate::cost::{self, Sign};
 use crate::lines::Lines;
+use crate::loops::{self, Loops};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::ops::Range;
@@ -118,6 +119,7 @@ impl Order {
 /// The device model and the window through which the guest sees it.
 pub struct Logic {
     sim: Sim,
+    loops: Loops,
     window: Ddr,
     /// Of the window: the blocks, then the glue page.
     bounds: Range<u32>,
@@ -134,17 +136,19 @@ pub struct Logic {
 const MIRROR: u32 = 0x200;
 
 impl Logic {
-    fn new(arguments: &Arguments, lines: Arc<Lines>) -> Result<Self, String> {
+    fn new(arguments: &Arguments) -> Result<Self, String> {
         let board = Board::load(&arguments.board).map_err(|error| error.to_string())?;
         let map = &board.pl;
         let blocks = bases(&board);
         let page = board.pl.glue.ok_or("the board has no [pl.glue]: it is not QEMU's")?;
-        let bounds = blocks.into_iter().fold(page.base, u32::min)..page.base + page.size;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(&arguments.ddr)
             .map_err(|error| format!("{}: {error}", arguments.ddr.display()))?;
+        let loops = Loops::new(&board, &file)?;
+        let bounds = blocks.into_iter().fold(page.base, u32::min)..page.base + page.size;
+        let bounds = loops.bounds(bounds);
         let ddr = board.ddr;
         // QEMU's machine has its DDR at physical 0, so an address is the file offset.
         let open = |base: u32, size: u32| {
@@ -162,11 +166,23 @@ impl Logic {
             open(ddr.base, ddr.size)?,
         );
         let window = open(bounds.start, bounds.end - bounds.start)?;
+        let lines = Lines::start(&arguments.qtest, &loops::interrupts(&board));
         let started = Instant::now();
         let starts = [map.pre.base, map.post.base].map(|base| base + START.offset());
-        let mut logic =
-            Self { starts, sim, window, bounds, glue: page, blocks, started, lines, counted: 0 };
+        let mut logic = Self {
+            starts,
+            sim,
+            loops,
+            window,
+            bounds,
+            glue: page,
+            blocks,
+            started,
+            lines,
+            counted: 0,
+        };
         logic.mirror();
+        logic.loops.show(&logic.window, &logic.lines);
         Ok(logic)
     }
 
@@ -175,6 +191,10 @@ impl Logic {
     }
 
     fn store(&mut self, addr: u32, value: u32) {
+        let now = self.now();
+        if self.loops.store(addr, value, now, &self.window, &self.lines) {
+            return;
+        }
         if !self.glue.contains(addr, 4) {
             if self.starts.contains(&addr) {
                 cost::sign(Sign::Starts);
@@ -240,6 +260,20 @@ impl Logic {
         let _ = self.window.write32(self.glue.base + offset, value);
     }
 
+    /// When something happens without a store, ns.
+    fn next_event(&self) -> Option<u64> {
+        self.sim.next_event().into_iter().chain(self.loops.next_event()).min()
+    }
+
+    /// What is due by now happens.
+    fn catch_up(&mut self) {
+        let now = self.now();
+        self.loops.advance(now, &self.window, &self.lines);
+        if self.sim.next_event().is_some_and(|due| due <= now) {
+            self.advance();
+        }
+    }
+
     /// Everything that can happen by now does, and the guest sees it.
     fn advance(&mut self) {
         self.sim.advance(self.now());
@@ -280,9 +314,9 @@ impl Machine {
 
     fn store(&self, addr: u32, value: u32) {
         let mut logic = self.lock();
-        let before = logic.sim.next_event();
+        let before = logic.next_event();
         logic.store(addr, value);
-        if logic.sim.next_event() != before {
+        if logic.next_event() != before {
             self.changed.notify_one();
         }
     }
@@ -293,11 +327,11 @@ impl Machine {
         let mut logic = self.lock();
         loop {
             let now = logic.now();
-            let wait = match logic.sim.next_event() {
+            let wait = match logic.next_event() {
                 Some(at) if at <= now => {
-                    logic.advance();
+                    logic.catch_up();
                     // An event that has passed and stays waits for a store.
-                    let stays = logic.sim.next_event().is_some_and(|next| next <= now);
+                    let stays = logic.next_event().is_some_and(|next| next <= now);
                     Duration::from_millis(if stays { 1 } else { 0 })
                 }
                 Some(at) => Duration::from_nanos(at - now),
@@ -321,7 +355,7 @@ pub fn configure(arguments: &Arguments) -> Result<(), String> {
     if arguments.count {
         cost::begin();
     }
-    let mut logic = Logic::new(arguments, Lines::start(&arguments.qtest))?;
+    let mut logic = Logic::new(arguments)?;
     if arguments.count {
         logic.sim.set_latency(LATENCY_NS, LATENCY_NS);
     }

@@ -74,6 +74,12 @@ impl Kernel {
 
     /// Holds `aresetn` low for some clocks: what was under way is forgotten.
     pub fn reset(&mut self) {
+        self.reset_watched(|_, _| ());
+    }
+
+    /// As [`Kernel::reset`]; `watch` sees the kernel after each clock of the reset, which are counted
+    /// from 1.
+    pub fn reset_watched(&mut self, mut watch: impl FnMut(&mut Self, u32)) {
         self.in_reset = true;
         self.held = false;
         self.model.check_assertions(false);
@@ -82,8 +88,9 @@ impl Kernel {
         if let Some(axil) = &mut self.axil {
             axil.clear();
         }
-        for _ in 0..4 {
+        for clock in 1..=4 {
             self.clock();
+            watch(self, clock);
         }
         self.in_reset = false;
         self.model.check_assertions(true);

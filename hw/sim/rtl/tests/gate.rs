@@ -48,3 +48,34 @@ fn a_reset_leaves_nothing() {
         }
     }
 }
+
+/// The pins from a line that runs into `aresetn` and out of it: nothing passes and nothing is fed.
+#[test]
+fn the_pins_are_safe_from_a_reset_on() {
+    let mut kernel = Kernel::load("gate", 5);
+    kernel.reset();
+    for (at, value) in [
+        (offset::DELAY_LO, 1000),
+        (offset::DELAY_HI, 0),
+        (offset::PULSE_LO, 1000),
+        (offset::PULSE_HI, 0),
+        (offset::EPOCH, 1),
+    ] {
+        kernel.write32(at, value);
+    }
+    let pins = |kernel: &mut Kernel| (kernel.get("reject_pin"), kernel.get("line_ready_pin"));
+    let time = kernel.port("time_ns");
+    let ready = (1..1_000).any(|clock| {
+        kernel.set_port(time, 10 * clock);
+        kernel.clock();
+        pins(&mut kernel) == (0, 1)
+    });
+    assert!(ready, "the line never became ready");
+    kernel.reset_watched(|kernel, clock| {
+        assert_eq!(pins(kernel), (1, 0), "clock {clock} of the reset");
+    });
+    for clock in 1..10 {
+        kernel.clock();
+        assert_eq!(pins(&mut kernel), (1, 0), "clock {clock} behind the reset");
+    }
+}

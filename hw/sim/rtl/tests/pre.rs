@@ -8,7 +8,9 @@ mod pre_bench;
 use pre_bench::cases::{Fate, bytes, params, spoil};
 use pre_bench::cover::note;
 use pre_bench::{Bench, Build, OK, REFUSED, SHORT, streamed, wanted};
-use tandem_model::pre::{Frame, Kernel3, Layout, PixelFormat, PreParams, Rect, Resize};
+use tandem_model::pre::{
+    Element, Frame, Kernel3, Layout, MAX_SCALE, PixelFormat, PreParams, Rect, Resize,
+};
 use tandem_regs::pre::offset;
 use tandem_rtl::{Bins, Rng, Stall, cases, first};
 
@@ -240,6 +242,28 @@ fn the_longest_rows_equal_the_model() {
                     build.name
                 );
             }
+        }
+    }
+}
+
+/// Each channel's scale has its limit, with the other two in order.
+#[test]
+fn a_wide_scale_of_any_one_channel_is_refused() {
+    let mut rng = Rng::new(17);
+    for build in BUILDS {
+        let mut bench = Bench::new(build, 17);
+        let formats = formats(bench.caps);
+        for (channel, scale) in (0..6).map(|i| (i % 3, [MAX_SCALE + 1, -MAX_SCALE - 1][i / 3])) {
+            let mut p = loop {
+                let p = params(&mut rng, &formats, bench.caps);
+                if bench.takes(&p) && p.element != Element::F16 {
+                    break p;
+                }
+            };
+            p.scale[channel] = scale;
+            bench.write(&p);
+            let number = bench.start();
+            assert_eq!(bench.finish(number, 2000), REFUSED, "channel {channel}: {p:?}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Channel {
     pub(super) tail: u64,
     pub(super) next: u64,
     pub(super) fetched: Option<Descriptor>,
-    /// Bytes of the fetched descriptor's buffer that are in use (S2MM).
+    /// Bytes of the fetched descriptor's buffer that were moved.
     pub(super) moved: u32,
     /// A packet has begun and not ended (S2MM).
     pub(super) in_packet: bool,
@@ -158,7 +158,9 @@ impl Channel {
             Err(error) => return self.fail_sg(error),
         };
         let beat = u64::from(self.config.beat_bytes.max(1));
-        if descriptor.stale {
+        // "In this mode, the Scatter Gather module ignores the Completed bit of the BD."
+        let cyclic = DMACR::CYCLIC.is_set(self.control);
+        if descriptor.stale && !cyclic {
             self.fail(DMASR::SG_INT_ERR::SET.value);
         } else if descriptor.len == 0
             || !self.config.realign && !descriptor.buffer.is_multiple_of(beat)

@@ -2,7 +2,7 @@
 
 use tandem_regs::sg_descriptor::STATUS;
 
-use super::Channel;
+use super::{Channel, Descriptor};
 use crate::fabric::{BusError, Fabric};
 
 /// Reads of a descriptor's data: the offset from the buffer's first byte, and where to put it.
@@ -57,11 +57,35 @@ impl Channel {
                 self.fail_data(&descriptor, error, fabric);
                 return Pumped::Starved;
             }
-            let sent = STATUS::TRANSFERRED.val(descriptor.len).value;
-            if self.complete(&descriptor, sent, fabric) && descriptor.eof {
-                self.packet_done(now);
+            if self.sent(now, &descriptor, fabric) {
                 return Pumped::Packet;
             }
         }
+    }
+
+    /// Sends at most as many bytes as `room` has, and no further than a descriptor or a packet
+    /// goes. Returns how many were sent, and whether TLAST came with the last one.
+    pub fn send(&mut self, now: u64, fabric: &Fabric, room: &mut [u8]) -> (usize, bool) {
+        self.fetch(fabric);
+        let Some(descriptor) = self.fetched else { return (0, false) };
+        let count = room.len().min((descriptor.len - self.moved) as usize);
+        let from = descriptor.buffer + u64::from(self.moved);
+        if let Err(error) = fabric.read(from, &mut room[..count]) {
+            self.fail_data(&descriptor, error, fabric);
+            return (0, false);
+        }
+        self.moved += count as u32;
+        let whole = self.moved == descriptor.len;
+        (count, whole && self.sent(now, &descriptor, fabric))
+    }
+
+    /// All of `descriptor` has been sent. True: with it, a packet.
+    fn sent(&mut self, now: u64, descriptor: &Descriptor, fabric: &Fabric) -> bool {
+        let bytes = STATUS::TRANSFERRED.val(descriptor.len).value;
+        let ended = self.complete(descriptor, bytes, fabric) && descriptor.eof;
+        if ended {
+            self.packet_done(now);
+        }
+        ended
     }
 }

@@ -77,6 +77,11 @@ impl AxiDma {
         self.resetting = false;
     }
 
+    /// A soft reset was asked for and has not been seen to end.
+    pub fn resetting(&self) -> bool {
+        self.resetting
+    }
+
     fn channel(&mut self, at: u32) -> (&mut Channel, u32) {
         if at >= S2MM_BASE { (&mut self.s2mm, at - S2MM_BASE) } else { (&mut self.mm2s, at) }
     }

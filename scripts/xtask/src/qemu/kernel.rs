@@ -10,8 +10,12 @@ use std::process::Command;
 
 /// Our modules' sources.
 const OURS: &str = "boards/linux";
-/// Debian's kernel has UIO but not this driver of it.
-const GENIRQ: &str = "drivers/uio/uio_pdrv_genirq.c";
+/// Of the kernel's source: drivers that Debian leaves out, and what they include of their
+/// neighbours.
+const SOURCES: [&str; 3] =
+    ["drivers/uio/uio_pdrv_genirq.c", "drivers/dma/xilinx/xilinx_dma.c", "drivers/dma/dmaengine.h"];
+/// Ours that the guest has.
+const GUEST: [&str; 3] = ["tandem-pool", "r5ctl", "dma-client"];
 /// Modules of the kernel that the guest loads: network and UIO.
 const WANTED: [&str; 9] = [
     "drivers/net/phy/libphy.ko",
@@ -41,7 +45,7 @@ pub fn ensure(runner: &Runner, place: &Place) -> Result<Kernel> {
     let root = place.join("debian");
     let version_file = place.join("kernel.version");
     let version = match fs::read_to_string(&version_file) {
-        Ok(version) if root.is_dir() => version,
+        Ok(version) if SOURCES.iter().all(|path| root.join(path).is_file()) => version,
         _ => fetch(runner, place, &root, &version_file)?,
     };
     let modules = root.join("lib/modules").join(&version);
@@ -91,14 +95,16 @@ fn fetch(runner: &Runner, place: &Place, root: &Path, version_file: &Path) -> Re
         run(Command::new("dpkg").arg("-x").arg(entry.path()).arg(root))?;
     }
     fs::remove_dir_all(&downloads)?;
-    // The driver that Debian leaves out, of the same source as the kernel.
+    // Of the same source as the kernel.
     let archive = root.join(format!("usr/src/linux-source-{series}.tar.xz"));
-    let member = format!("linux-source-{series}/{GENIRQ}");
-    run(Command::new("tar").args(["-xJf"]).arg(&archive).arg("-C").arg(root).args([
-        "--strip-components=3",
-        "--occurrence=1",
-        &member,
-    ]))?;
+    let members = SOURCES.map(|path| format!("linux-source-{series}/{path}"));
+    run(Command::new("tar")
+        .args(["-xJf"])
+        .arg(&archive)
+        .arg("-C")
+        .arg(root)
+        .args(["--strip-components=1", "--occurrence=1"])
+        .args(members))?;
     fs::remove_file(&archive)?;
     let boot = root.join("boot").join(format!("vmlinuz-{version}"));
     fs::copy(&boot, place.join("Image")).with_context(|| boot.display().to_string())?;
@@ -118,13 +124,19 @@ fn build(runner: &Runner, place: &Place, root: &Path, version: &str, built: &Pat
     let work = place.join("modules.build");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(built)?;
-    let genirq = work.join("uio_pdrv_genirq");
-    fs::create_dir_all(&genirq)?;
-    let source = Path::new(GENIRQ).file_name().context("a file")?;
-    fs::copy(root.join(source), genirq.join(source))?;
-    fs::write(genirq.join("Kbuild"), "obj-m := uio_pdrv_genirq.o\n")?;
-    let mut folders = vec![genirq];
-    for name in ["tandem-pool", "r5ctl"] {
+    let mut folders = Vec::new();
+    for source in SOURCES {
+        let to = work.join(source);
+        let folder = to.parent().context("a file in a folder")?;
+        fs::create_dir_all(folder)?;
+        fs::copy(root.join(source), &to)?;
+        if let Some(name) = source.strip_suffix(".c") {
+            let name = Path::new(name).file_name().context("a name")?.display();
+            fs::write(folder.join("Kbuild"), format!("obj-m := {name}.o\n"))?;
+            folders.push(folder.to_owned());
+        }
+    }
+    for name in GUEST {
         let folder = work.join(name);
         fs::create_dir_all(&folder)?;
         for entry in fs::read_dir(runner.root.join(OURS).join(name))?.flatten() {
@@ -132,6 +144,7 @@ fn build(runner: &Runner, place: &Place, root: &Path, version: &str, built: &Pat
         }
         folders.push(folder);
     }
+    let wanted = folders.len();
     for folder in folders {
         let compiler = "aarch64-linux-gnu-gcc";
         let mut make = Command::new("make");
@@ -148,7 +161,7 @@ fn build(runner: &Runner, place: &Place, root: &Path, version: &str, built: &Pat
         }
     }
     let count = fs::read_dir(built)?.count();
-    ensure!(count == 3, "{} holds {count} modules, not 3", built.display());
+    ensure!(count == wanted, "{} holds {count} modules, not {wanted}", built.display());
     fs::remove_dir_all(&work)?;
     Ok(())
 }

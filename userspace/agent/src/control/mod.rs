@@ -22,7 +22,7 @@ pub use bytes::Bytes;
 pub use crash::CrashReport;
 
 /// Version of the messages. Any change to them is a new version.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// An image and what is to be done with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -115,6 +115,10 @@ pub enum Request {
     },
     /// Answered by [`Response::Crashes`].
     Crashes,
+    /// Restarts the R5F and waits until it has joined. Answered by [`Response::Status`].
+    RestartCore,
+    /// Restarts the board's Linux. Answered by [`Response::Done`] before it does.
+    Reboot,
 }
 
 /// One line of the firmware's log.

@@ -4,13 +4,14 @@ mod bench;
 mod faults;
 mod images;
 mod report;
+mod reset;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -29,6 +30,7 @@ use crate::judge::Policy;
 use crate::logs::{self, Logs};
 use crate::recipe::store::{RecipeStore, RecipeSummary};
 use crate::recipe::{Recipe, RecipeError, RecipeJudge};
+use crate::serial;
 
 /// How long a report of the data plane may take.
 const REPORT_WAIT: Duration = Duration::from_secs(2);
@@ -58,6 +60,7 @@ pub struct Service {
     judge: ArcSwap<RecipeJudge>,
     logs: Logs,
     started: Instant,
+    line: OnceLock<Arc<serial::Counters>>,
 }
 
 /// `base` under a recipe.
@@ -85,7 +88,7 @@ impl Service {
         logs: Logs,
     ) -> Service {
         let (judge, started) = (ArcSwap::new(judge), Instant::now());
-        Service { agent, info, base, recipes, judge, logs, started }
+        Service { agent, info, base, recipes, judge, logs, started, line: OnceLock::new() }
     }
 
     /// The agent.
@@ -111,6 +114,11 @@ impl Service {
     /// Puts a line into the log that does not come from the firmware.
     pub fn note(&self, level: &str, text: String) {
         self.logs.push(LogLine { level: level.to_owned(), at: String::new(), text });
+    }
+
+    /// The counters of agentctl's serial line, which status tells from now on; one line at most.
+    pub fn line(&self) -> Arc<serial::Counters> {
+        self.line.get_or_init(Arc::default).clone()
     }
 
     /// The firmware's crash records, oldest first, and how many are damaged.
@@ -157,6 +165,7 @@ impl Service {
             report: report.ok().and_then(Result::ok),
             frame_capacity: self.agent.frame_capacity() as u64,
             incidents: incidents.collect(),
+            serial: self.line.get().map(|counters| counters.report()),
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Silicon;
 use crate::control::Bytes;
 use crate::dataplane::Report;
+use crate::serial::LineReport;
 
 /// How the agent does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct Status {
     pub frame_capacity: u64,
     /// Incidents since the start, those that happened at all.
     pub incidents: Vec<(String, u64)>,
+    /// agentctl's serial line, where there is one.
+    pub serial: Option<LineReport>,
 }
 
 impl Status {

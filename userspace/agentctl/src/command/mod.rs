@@ -1,12 +1,14 @@
 //! The commands, one file each.
 
 mod bench;
+pub mod board;
 mod console;
 mod crash;
 mod fault;
 pub mod fixture;
 mod inspect;
 mod kernel;
+pub mod proxy;
 mod recipe;
 mod status;
 mod tensor;
@@ -27,7 +29,7 @@ use crate::EXIT_OK;
 use crate::cli::{Cli, Command, Local, PlKind, Recipe};
 use crate::client::Client;
 use crate::output::Output;
-use crate::transport::{InProcess, Target, Transport, Unix};
+use crate::transport::{InProcess, Target, Transport};
 
 /// Largest file that is read: the control protocol's limit with room for the envelope.
 const MAX_FILE_BYTES: u64 = (64 << 20) - (1 << 16);
@@ -62,6 +64,12 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
                 }
             };
         }
+        Command::Board(command) => {
+            if let Some(outcome) = board::without_agent(cli, command, output) {
+                return outcome;
+            }
+        }
+        Command::Proxy { socket } => return proxy::proxy(socket.clone()),
         Command::Kernel(crate::cli::Kernel::Run(run)) => return kernel::run(cli, run, output),
         Command::Fixture(command) => return fixture::fixture(cli, command, output),
         // A file is checked where it lies: no board is needed.
@@ -101,22 +109,30 @@ async fn converse(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         return crate::demo::run(cli, demo, output).await; // brings its own board
     }
     let mut session = Session::open(cli).await?;
+    let outcome = ask(cli, &mut session, output).await;
+    session.client.close().await;
+    outcome
+}
+
+async fn ask(cli: &Cli, session: &mut Session, output: &mut Output) -> anyhow::Result<u8> {
     match &cli.command {
-        Command::Status => status::status(&mut session, output).await,
-        Command::Stats => status::stats(&mut session, output).await,
-        Command::Ping { count } => status::ping(&mut session, count.get(), output).await,
-        Command::Logs { follow } => status::logs(&mut session, *follow, output).await,
-        Command::Crash => crash::crash(&mut session, output).await,
-        Command::Inspect(args) => inspect::inspect(&mut session, args, output).await,
-        Command::Tensor { image, out } => tensor::tensor(&mut session, image, out, output).await,
-        Command::Bench(args) => bench::bench(&mut session, args, output).await,
-        Command::Fault(fault) => fault::fault(&mut session, fault, output).await,
-        Command::Recipe(args) => recipe::recipe(&mut session, args, output).await,
+        Command::Status => status::status(session, output).await,
+        Command::Stats => status::stats(session, output).await,
+        Command::Ping { count } => status::ping(session, count.get(), output).await,
+        Command::Logs { follow } => status::logs(session, *follow, output).await,
+        Command::Crash => crash::crash(session, output).await,
+        Command::Inspect(args) => inspect::inspect(session, args, output).await,
+        Command::Tensor { image, out } => tensor::tensor(session, image, out, output).await,
+        Command::Bench(args) => bench::bench(session, args, output).await,
+        Command::Fault(fault) => fault::fault(session, fault, output).await,
+        Command::Recipe(args) => recipe::recipe(session, args, output).await,
+        Command::Board(args) => board::with_agent(session, args, output).await,
         // Done without this session.
         Command::Kernel(_)
         | Command::Demo(_)
         | Command::Console(_)
         | Command::Fixture(_)
+        | Command::Proxy { .. }
         | Command::Completion { .. } => Ok(EXIT_OK),
     }
 }
@@ -127,7 +143,8 @@ pub struct Session {
     pub client: Client,
     /// `--recipe`, to be named in each request.
     pub recipe: Option<String>,
-    service: Option<Arc<Service>>,
+    /// The way to the agent.
+    transport: Arc<dyn Transport>,
 }
 
 impl Session {
@@ -136,32 +153,30 @@ impl Session {
     /// # Errors
     /// The target cannot be reached or started.
     pub async fn open(cli: &Cli) -> anyhow::Result<Session> {
-        let (transport, service): (Box<dyn Transport>, _) = match &cli.target {
-            Target::Unix(path) => (Box::new(Unix(path.clone())), None),
-            Target::Serial(_) => {
-                let message =
-                    "No agent is on a serial line, only the R5F's console; use `agentctl console`";
-                return Err(ApiError::new("no_agent", "--target", message.to_owned()).into());
-            }
-            Target::Virtual => {
-                let setup = setup(cli)?;
-                let service =
-                    tokio::task::block_in_place(|| setup.start()).map_err(ApiError::from)?;
-                if !service.wait_ready(JOIN_WITHIN).await {
-                    eprintln!("agentctl: the firmware has not joined, every stage runs on the CPU");
-                }
-                (Box::new(InProcess(service.clone())), Some(service))
-            }
+        if let Target::Serial(line) = &cli.target {
+            let message = format!(
+                "{line} is the R5F's console, for `agentctl console`; agentd --serial answers on agent+{line}"
+            );
+            return Err(ApiError::new("no_agent", "--target", message).into());
+        }
+        let remote = cli.target.transport(cli.ssh_command.as_deref());
+        // A virtual board has it in force already.
+        let recipe = remote.as_ref().and(cli.recipe.clone());
+        let transport = match remote {
+            Some(transport) => transport,
+            None => Arc::new(InProcess(virtual_agent(cli).await?)),
         };
         let client = Client::connect(&*transport).await?;
-        // A virtual board has it in force already.
-        let recipe = if service.is_some() { None } else { cli.recipe.clone() };
-        Ok(Session { client, recipe, service })
+        Ok(Session { client, recipe, transport })
     }
 
-    /// Another way to the agent of this process.
-    pub fn transport(&self) -> Option<Box<dyn Transport>> {
-        Some(Box::new(InProcess(self.service.clone()?)))
+    /// Begins the conversation anew: an answer that was not waited for would be taken for the next one's.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn renew(&mut self) -> anyhow::Result<()> {
+        self.client = Client::connect(&*self.transport).await?;
+        Ok(())
     }
 
     /// A request for an image file under `--recipe`.
@@ -176,6 +191,16 @@ impl Session {
             recipe: self.recipe.clone(),
         })
     }
+}
+
+/// A virtual board and its agent in this process, the firmware waited for.
+async fn virtual_agent(cli: &Cli) -> anyhow::Result<Arc<Service>> {
+    let setup = setup(cli)?;
+    let service = tokio::task::block_in_place(|| setup.start()).map_err(ApiError::from)?;
+    if !service.wait_ready(JOIN_WITHIN).await {
+        eprintln!("agentctl: the firmware has not joined, every stage runs on the CPU");
+    }
+    Ok(service)
 }
 
 /// Where `cargo xtask rtl-models` puts the kernels.

@@ -19,7 +19,7 @@ pub(super) async fn status(session: &mut Session, output: &mut Output) -> anyhow
     Ok(EXIT_OK)
 }
 
-fn describe(status: &Status) -> String {
+pub(super) fn describe(status: &Status) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let simulated = if status.simulated { " (simulated)" } else { "" };
     let mut rows = vec![
@@ -49,6 +49,13 @@ fn describe(status: &Status) -> String {
     let incidents = status.incidents.iter().map(|(name, count)| format!("{name} {count}"));
     let incidents = incidents.collect::<Vec<_>>().join(", ");
     rows.push(row("incidents", if incidents.is_empty() { "none".to_owned() } else { incidents }));
+    if let Some(line) = &status.serial {
+        let [frames, garbage, resent] = [line.frames, line.garbage, line.resent];
+        rows.push(row(
+            "serial",
+            format!("{frames} frames, {garbage} damaged, {resent} sent again"),
+        ));
+    }
     // Numbers are not columns here: keep them to the left.
     let width = 12;
     rows.iter().map(|row| format!("{:<width$}{}", row[0], row[1])).collect::<Vec<_>>().join("\n")

@@ -1,18 +1,15 @@
 //! Serial lines: a terminal device, or the unix socket behind which QEMU keeps one.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::fs::OFlags;
-use rustix::termios::{
-    ControlModes, OptionalActions, QueueSelector, SpecialCodeIndex, tcflush, tcgetattr, tcsetattr,
-};
-use tandem_link::console::BAUD;
+use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
 /// Longest wait of one read: whoever reads looks at the clock in between.
 const WAIT: Duration = Duration::from_millis(100);
@@ -24,6 +21,15 @@ pub enum Line {
     Device(PathBuf),
     /// The socket of QEMU's `-serial unix:PATH,server=on`.
     Socket(PathBuf),
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(path) => write!(f, "serial://{}", path.display()),
+            Self::Socket(path) => write!(f, "serial+unix://{}", path.display()),
+        }
+    }
 }
 
 impl Line {
@@ -54,25 +60,12 @@ impl Port for UnixStream {}
 impl Port for File {}
 
 fn device(path: &Path) -> anyhow::Result<Box<dyn Port>> {
-    let name = path.display();
-    // Without NONBLOCK the open itself waits for a modem that is not there.
-    let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits() as i32;
-    let file =
-        OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).with_context(
-            || format!("{name} cannot be opened; is the cable in, are you in dialout?"),
-        )?;
-    let mut settings =
-        tcgetattr(&file).with_context(|| format!("{name} is no serial line; name a terminal"))?;
-    settings.make_raw();
-    settings.control_modes |= ControlModes::CREAD | ControlModes::CLOCAL | ControlModes::CS8;
-    settings.control_modes &=
-        !(ControlModes::CSTOPB | ControlModes::PARENB | ControlModes::CRTSCTS);
+    let file = tandem_agent::serial::open(path)?;
+    let mut settings = tcgetattr(&file)?;
     settings.special_codes[SpecialCodeIndex::VMIN] = 0;
     // Tenths of a second.
     settings.special_codes[SpecialCodeIndex::VTIME] = (WAIT.as_millis() / 100) as u8;
-    settings.set_speed(BAUD)?;
     tcsetattr(&file, OptionalActions::Now, &settings)?;
-    tcflush(&file, QueueSelector::IOFlush)?;
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
     Ok(Box::new(file))

@@ -1,0 +1,362 @@
+//! An agent on another machine, through the system's `ssh` as git uses it: ssh runs `agentctl proxy`
+//! there, which joins its standard input and output with agentd's socket. Keys, jump hosts, known hosts
+//! and time-outs are ssh's own and come from its configuration.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::str::FromStr;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use tandem_agent::api::ApiError;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
+use tokio::net::UnixStream;
+
+use super::{Connecting, Stream, Transport};
+use crate::command::proxy::READY;
+
+/// What a login shell may print before the proxy speaks.
+const MOST_CHATTER: u64 = 64 << 10;
+/// What is kept of ssh's standard error for the error's text.
+const MOST_WORDS: usize = 2 << 10;
+
+/// `[user@]host[:port][/path/of/socket]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    user: Option<String>,
+    /// Name, address, or an alias of ssh's configuration.
+    host: String,
+    port: Option<u16>,
+    /// agentd's socket there; the proxy's default without it.
+    socket: Option<String>,
+}
+
+impl FromStr for Host {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Host, String> {
+        let (place, socket) = match text.find('/') {
+            Some(at) => (&text[..at], Some(text[at..].to_owned()).filter(|path| path != "/")),
+            None => (text, None),
+        };
+        let (user, place) = match place.rsplit_once('@') {
+            Some((user, place)) => (Some(user.to_owned()), place),
+            None => (None, place),
+        };
+        let bracketed = place.strip_prefix('[').map(|rest| rest.split_once(']').ok_or(()));
+        let (host, port) = match bracketed {
+            Some(Ok((host, ""))) => (host, None),
+            Some(Ok((host, rest))) => (host, Some(rest.strip_prefix(':').unwrap_or("x"))),
+            Some(Err(())) => return Err(format!("{place}: the address wants its closing bracket")),
+            None => place.rsplit_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        };
+        if bracketed.is_none() && host.contains(':') {
+            return Err(format!("{place}: an IPv6 address goes into brackets, ssh://[{place}]"));
+        }
+        let port = match port.map(str::parse::<u16>) {
+            None => None,
+            Some(Ok(port)) if port > 0 => Some(port),
+            Some(_) => return Err(format!("{place}: a port is a number from 1 to 65535")),
+        };
+        check("host", host, "[]@")?;
+        user.as_deref().map_or(Ok(()), |user| check("user", user, ":"))?;
+        if socket.as_ref().is_some_and(|path| path.contains(|c: char| c.is_control())) {
+            return Err("the socket's path holds a control character".to_owned());
+        }
+        Ok(Host { user, host: host.to_owned(), port, socket })
+    }
+}
+
+/// ssh takes a name that begins with `-` for an option, and an option can run a program.
+fn check(what: &str, name: &str, also: &str) -> Result<(), String> {
+    let strange = |c: char| {
+        c.is_whitespace() || c.is_control() || "'\"`$;&|<>()\\".contains(c) || also.contains(c)
+    };
+    match name {
+        "" => Err(format!("the {what} is missing; use ssh://[user@]host[:port][/path/of/socket]")),
+        name if name.starts_with('-') => Err(format!("{name}: a {what} must not begin with -")),
+        name if name.contains(strange) => Err(format!("{name:?} is no name of a {what}")),
+        _ => Ok(()),
+    }
+}
+
+impl Host {
+    /// What ssh is given to run `command` of the shell there.
+    pub fn arguments(&self, command: String) -> Vec<String> {
+        let mut arguments = vec!["-T".to_owned()];
+        if let Some(port) = self.port {
+            arguments.extend(["-p".to_owned(), port.to_string()]);
+        }
+        arguments.extend([self.destination(), command]);
+        arguments
+    }
+
+    /// The other end of this transport.
+    fn proxy(&self) -> String {
+        let socket = self.socket.as_deref().map(|path| format!(" {}", quoted(path)));
+        format!("agentctl proxy{}", socket.unwrap_or_default())
+    }
+
+    fn destination(&self) -> String {
+        self.user.as_ref().map_or(self.host.clone(), |user| format!("{user}@{}", self.host))
+    }
+}
+
+/// One word for the shell on the other side.
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', "'\\''"))
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        let address = self.host.contains(':');
+        if address {
+            write!(f, "[{}]", self.host)?
+        } else {
+            f.write_str(&self.host)?
+        }
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.socket.as_deref().unwrap_or(""))
+    }
+}
+
+/// An agent on another machine.
+pub struct Ssh {
+    /// Where.
+    pub host: Host,
+    /// What runs instead of `ssh`: words for the shell, as in git's GIT_SSH_COMMAND.
+    pub command: Option<String>,
+}
+
+impl Transport for Ssh {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async move { Ok(Box::new(self.open().await?) as Box<dyn Stream>) })
+    }
+}
+
+impl Ssh {
+    /// ssh, told to run `command` over there.
+    fn program(&self, command: String) -> std::process::Command {
+        let (program, first) = match &self.command {
+            None => ("ssh", vec![]),
+            Some(words) => ("sh", vec!["-c".to_owned(), format!("{words} \"$@\""), words.clone()]),
+        };
+        let mut ssh = std::process::Command::new(program);
+        ssh.args(first).args(self.host.arguments(command));
+        ssh
+    }
+
+    /// Runs a command of the shell over there, with pipes to its standard input and output.
+    ///
+    /// # Errors
+    /// `ssh_missing`, `ssh_failed`.
+    pub fn run(&self, command: String) -> Result<std::process::Child, ApiError> {
+        let mut ssh = self.program(command);
+        ssh.stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| not_started(&error))
+    }
+
+    async fn open(&self) -> anyhow::Result<Through> {
+        // One socket is both of ssh's pipes.
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut command = self.program(self.host.proxy());
+        command.stdin(OwnedFd::from(theirs.try_clone()?)).stdout(OwnedFd::from(theirs));
+        let spawned = command.stderr(Stdio::piped()).spawn();
+        drop(command); // and with it our copies of ssh's ends
+        let mut ssh = Running(spawned.map_err(|error| not_started(&error))?);
+        let words = listen(ssh.0.stderr.take());
+        let mut stream = BufReader::new(UnixStream::from_std(ours)?);
+        if ready(&mut stream).await {
+            return Ok(Through { stream, _ssh: ssh });
+        }
+        drop(stream); // so that it ends, if it has not
+        let ended = tokio::task::spawn_blocking(move || (ssh.0.wait().ok(), words.join().ok()));
+        let (status, words) = ended.await?;
+        let words = words.unwrap_or_default();
+        Err(self.explain(status, String::from_utf8_lossy(&words).trim()).into())
+    }
+
+    /// Why there was no agent, from how ssh ended.
+    fn explain(&self, status: Option<ExitStatus>, words: &str) -> ApiError {
+        let host = self.host.destination();
+        let (code, what) = match status.and_then(|status| status.code()) {
+            Some(255) => ("ssh_failed", format!("ssh cannot reach {host}")),
+            Some(126 | 127) if self.command.is_some() => (
+                "ssh_no_agentctl",
+                format!(
+                    "Either {host} has no agentctl on its path, or --ssh-command is no program here"
+                ),
+            ),
+            Some(126 | 127) => (
+                "ssh_no_agentctl",
+                format!("{host} has no agentctl on its path; install the same release there"),
+            ),
+            Some(2) => (
+                "ssh_no_proxy",
+                format!("{host} has an agentctl without `proxy`; use programs of one release"),
+            ),
+            Some(1) => ("ssh_no_agent", format!("No agent answers on {host}")),
+            Some(0) => ("ssh_no_proxy", format!("{host} did not run `agentctl proxy`")),
+            Some(code) => ("ssh_failed", format!("ssh to {host} ended with {code}")),
+            None => ("ssh_failed", format!("ssh to {host} was ended by a signal")),
+        };
+        let words = if words.is_empty() { "it said nothing" } else { words };
+        ApiError::new(code, "--target", format!("{what}: {words}"))
+    }
+}
+
+fn not_started(error: &io::Error) -> ApiError {
+    let (code, message) = match error.kind() {
+        ErrorKind::NotFound => (
+            "ssh_missing",
+            "There is no program ssh here; install openssh-client, or name another with --ssh-command"
+                .to_owned(),
+        ),
+        _ => ("ssh_failed", format!("ssh could not be started: {error}")),
+    };
+    ApiError::new(code, "--target", message)
+}
+
+/// Passes over what a login prints, up to the proxy's first words; false if they do not come.
+async fn ready(stdout: &mut (impl AsyncBufReadExt + Unpin)) -> bool {
+    let mut left = stdout.take(MOST_CHATTER);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match left.read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return false,
+            Ok(_) if line.ends_with(READY) => return true,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Shows what ssh says while it says it; the thread gives its last words.
+fn listen(stderr: Option<ChildStderr>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        let Some(mut stderr) = stderr else { return kept };
+        let mut bytes = [0; 512];
+        while let Ok(count @ 1..) = stderr.read(&mut bytes) {
+            eprint!("{}", String::from_utf8_lossy(&bytes[..count]));
+            kept.extend_from_slice(&bytes[..count]);
+            let extra = kept.len().saturating_sub(MOST_WORDS);
+            kept.drain(..extra);
+        }
+        kept
+    })
+}
+
+/// ssh, which ends with this.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A stream through ssh, which ends with it.
+struct Through {
+    stream: BufReader<UnixStream>,
+    _ssh: Running,
+}
+
+impl AsyncRead for Through {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Through {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> Result<Host, String> {
+        text.parse()
+    }
+
+    #[test]
+    fn ssh_gets_port_destination_and_one_command() {
+        let arguments = |text| {
+            let host = host(text).unwrap();
+            host.arguments(host.proxy()).join("|")
+        };
+        assert_eq!(arguments("kv260"), "-T|kv260|agentctl proxy");
+        assert_eq!(arguments("root@10.0.0.7:2222/"), "-T|-p|2222|root@10.0.0.7|agentctl proxy");
+        assert_eq!(arguments("[fe80::1]:22"), "-T|-p|22|fe80::1|agentctl proxy");
+        let quoted = "-T|a|agentctl proxy '/run/it'\\''s; rm.sock'";
+        assert_eq!(arguments("a/run/it's; rm.sock"), quoted);
+    }
+
+    #[test]
+    fn what_ssh_would_take_for_an_option_is_refused() {
+        for text in ["-oProxyCommand=id", "-x@host", "a@-host", "[-v]", "a@-oX:22/run/s"] {
+            let error = host(text).unwrap_err();
+            assert!(error.contains("must not begin with -"), "{text}: {error}");
+        }
+        for text in [
+            "",
+            "a@",
+            "@a",
+            "a b",
+            "a;id",
+            "a:0",
+            "a:65536",
+            "a:x",
+            "[::1",
+            "[::1]22",
+            "fe80::1",
+            "a/run/x\n",
+        ] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn chatter_of_a_login_is_passed_over_and_the_rest_stays() {
+        let bytes = [b"Welcome!\nno newline".as_slice(), READY, b"\x01\x02"].concat();
+        let mut stream = BufReader::new(&bytes[..]);
+        assert!(ready(&mut stream).await);
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, [1, 2]);
+        assert!(!ready(&mut BufReader::new(&bytes[..20])).await);
+        let endless = vec![b'x'; 2 * MOST_CHATTER as usize];
+        assert!(!ready(&mut BufReader::new(&endless[..])).await);
+    }
+}
