@@ -1,5 +1,6 @@
 //! What carries the control protocol: a unix socket, `ssh`, a serial line, or a pipe inside this process.
 
+mod host;
 mod line;
 mod local;
 mod ssh;
@@ -10,9 +11,10 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use host::Host;
 pub use line::Serial;
 pub use local::{InProcess, Unix};
-pub use ssh::{Host, Ssh};
+pub use ssh::Ssh;
 pub use target::Target;
 
 /// A byte stream to an agent.
