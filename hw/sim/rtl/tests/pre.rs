@@ -268,6 +268,33 @@ fn a_wide_scale_of_any_one_channel_is_refused() {
     }
 }
 
+/// A tensor has at most 255 packets, of rows and of planes.
+#[test]
+fn a_tensor_of_more_packets_than_are_counted_is_refused() {
+    for build in BUILDS {
+        let mut bench = Bench::new(build, 23);
+        let frame = Frame::packed(formats(bench.caps)[0], 16, 16);
+        for (layout, most) in [(Layout::Planar, 85), (Layout::Interleaved, 255)] {
+            for height in [most, most + 1] {
+                let p = PreParams::letterbox(frame, frame.full(), 8, height, [7; 3], layout);
+                let p = PreParams { band_rows: 1, ..p.expect("in range") };
+                let takes = bench.takes(&p);
+                let has_layout = build.name != "pre_nv12" || layout == Layout::Planar;
+                assert_eq!(takes, has_layout && height == most, "{}: {p:?}", build.name);
+                bench.write(&p);
+                let number = bench.start();
+                if takes {
+                    let crop = vec![9; pre_bench::on_stream(&p).frame_bytes()];
+                    bench.kernel.push(bench.source, &streamed(&p, &crop));
+                }
+                let status = bench.finish(number, patience(&p));
+                assert_eq!(status, if takes { OK } else { REFUSED }, "{}: {p:?}", build.name);
+                let _checked_by_random_jobs = bench.kernel.take(bench.sink);
+            }
+        }
+    }
+}
+
 /// A START that is written while a job runs is taken when it ends, with the parameters of then.
 #[test]
 fn a_start_waits_for_the_job_that_runs() {
