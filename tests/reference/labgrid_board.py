@@ -7,6 +7,7 @@ Needs labgrid (scripts/setup --all). Prints a line for each check, ends with 1 a
 
 import json
 import sys
+import time
 
 from labgrid import Environment
 
@@ -28,7 +29,11 @@ def checks(shell):
 
     system = answer("uname -sm")
     hold(system.split() == ["Linux", "aarch64"], "system", system)
-    peer = json.loads(answer(f"{AGENTCTL} -o json status"))["report"]["peer"]
+    until = time.monotonic() + 60
+    while True:
+        peer = json.loads(answer(f"{AGENTCTL} -o json status"))["report"]["peer"]
+        if peer["state"] == "up" or time.monotonic() > until:
+            break
     hold(peer["state"] == "up", "firmware", json.dumps(peer))
     output, _, code = shell.run(f"{AGENTCTL} recipe check /nowhere.toml")
     hold(code == 1, "a command that fails", f"exit code {code}: {' '.join(output[-1:])}")

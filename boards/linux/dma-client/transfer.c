@@ -102,8 +102,13 @@ bool both(struct client *client, u32 from, u32 to, u32 bytes)
 
 	pattern(client, tx->bytes + from, bytes);
 	untouched(rx->bytes + to - GUARD, bytes + 2 * GUARD);
-	if (!queue(rx, rx->bus + to, bytes, &received) || !queue(tx, tx->bus + from, bytes, &sent))
+	if (!queue(rx, rx->bus + to, bytes, &received))
 		return false;
+	if (!queue(tx, tx->bus + from, bytes, &sent)) {
+		/* The callback's order is on this stack. */
+		stop(client);
+		return false;
+	}
 	if (!finished(&received) || !finished(&sent)) {
 		stop(client);
 		return false;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::crash::{Record, records};
 use tandem_link::glue;
+use tandem_qemu::leashed;
 use tandem_qemu::plugin::{self, Order};
 use tandem_qemu::words::Words;
 use tandem_sim::ddr::Ddr;
@@ -241,13 +242,6 @@ fn read(path: &Path) -> String {
     let mut bytes = Vec::new();
     let _ = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).trim().to_owned()
-}
-
-/// A program that whatever ends this one, even a SIGKILL, ends with it.
-pub(crate) fn leashed(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
 }
 
 /// A port that was free a moment ago.

@@ -2,7 +2,7 @@
 
 mod demo;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -68,6 +68,9 @@ fn shell() -> Result<()> {
     );
     println!("the guest's shell; Ctrl-D ends the machine");
     let line: UnixStream = machine.console().hand_over()?;
+    if options.stop.load(Ordering::Relaxed) {
+        bail!("stopped while the agent started");
+    }
     if let Ok(mut power) = power.lock() {
         *power = Some((machine, worker));
     }

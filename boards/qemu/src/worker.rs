@@ -1,10 +1,10 @@
 //! The GPU worker's place: a process on the host that runs the main model.
 
 use crate::Files;
-use crate::machine::leashed;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
+use tandem_qemu::leashed;
 
 /// A running `gpu-worker`; killed when dropped.
 pub struct Worker {

@@ -3,7 +3,7 @@
 use crate::shell::{Runner, run};
 use anyhow::{Context, Result};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const REQUIREMENTS: &str = "scripts/setup.d/requirements-fixture.txt";
 /// Wheels of plain Python that are tagged for Python 2 only.
@@ -16,7 +16,12 @@ pub fn ensure_tools(runner: &Runner) -> Result<()> {
     for file in [REQUIREMENTS, PYTHON_2] {
         wanted += &fs::read_to_string(runner.root.join(file)).context(file)?;
     }
-    if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+    // The environment may have been made anew since.
+    let mut import = runner.python();
+    import.args(["-c", "import labgrid, openhtf.core"]).stderr(Stdio::null());
+    if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted)
+        && import.status().is_ok_and(|status| status.success())
+    {
         return Ok(());
     }
     runner.say("installing openhtf and labgrid into .tandem/venv");

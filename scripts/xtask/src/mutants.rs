@@ -24,7 +24,8 @@ const KILLED: usize = 95;
 
 /// Seconds of the processor that the bench of an unchanged kernel may take.
 const SECONDS: u64 = 600;
-/// How many times longer a mutant's bench may compute than the unchanged kernel's took by the clock.
+/// How many times longer a mutant's bench may compute, on each core, than the unchanged kernel's took by
+/// the clock.
 const PATIENCE: u64 = 3;
 /// What a bench may take by the clock: one that waits for ever computes nothing.
 const LONGEST: &str = "3600";
@@ -86,6 +87,7 @@ pub fn run(runner: &Runner, name: &str, count: usize, seed: u64, write: bool) ->
         "build_model",
     ])?;
     let mut memory = Memory::open(runner, name)?;
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let seconds = match memory.whole() {
         Some(seconds) => seconds,
         None => {
@@ -107,7 +109,7 @@ pub fn run(runner: &Runner, name: &str, count: usize, seed: u64, write: bool) ->
         let start = Instant::now();
         let outcome = match memory.outcome(&mutant) {
             Some(outcome) => outcome,
-            None => try_mutant(runner, name, &kernel, &mutant, PATIENCE * seconds)?,
+            None => try_mutant(runner, name, &kernel, &mutant, PATIENCE * cores * seconds)?,
         };
         memory.keep(&mutant, outcome)?;
         let word = match outcome {

@@ -36,7 +36,6 @@ impl Count {
 /// Runs the steps in order; the last line counts all tests, a lint or a whole-program check as one.
 pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
     assets::ensure(&runner.root, &mut |line| runner.say(line))?;
-    fixture::ensure_tools(runner)?;
     let mut total = Count::default();
     if let Some(filter) = filter {
         total.add(step(runner, "tests", || cargo_test(runner, Some(filter))));
@@ -45,6 +44,7 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
         qemu::ensure_tools(runner)?;
+        fixture::ensure_tools(runner)?;
         for name in lint::STEPS {
             let label = format!("lint: {name}");
             total.add(step(runner, &label, || Count::of(lint::run_step(runner, name), &label)));

@@ -228,7 +228,7 @@ async fn answer(service: &Service, request: Request) -> Result<Response, ApiErro
         }
         Request::RestartCore => Response::Status(service.restart_core().await?),
         Request::Reboot => {
-            service.reboot()?;
+            service.reboot().await?;
             Response::Done
         }
         Request::FaultList => Response::Faults(service.faults()?),

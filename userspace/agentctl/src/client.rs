@@ -37,6 +37,11 @@ impl Client {
         let _ = tokio::time::timeout(PARTING, parting).await;
     }
 
+    /// Leaves the conversation as it is: the way to the agent is free for another.
+    pub fn hang_up(&mut self) {
+        self.stream = Box::new(tokio::io::duplex(1).0);
+    }
+
     /// Sends a request and waits for its first answer.
     ///
     /// # Errors

@@ -4,19 +4,11 @@ mod common;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::process::{Output, Stdio};
 
-use common::{Bench, agentctl, command, lines, stderr};
+use common::{Bench, agentctl, command, lines, script, stderr};
 use serde_json::Value;
-
-fn script(path: &Path, text: &str) -> String {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    path.to_str().unwrap().to_owned()
-}
 
 /// The code of the error that `-o json` told.
 fn code(output: &Output) -> String {

@@ -6,24 +6,16 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
-use common::{Bench, card, command, lines, stderr};
+use common::{Bench, card, command, lines, script, stderr};
 use serde_json::Value;
 
 /// Where cargo put the program under test: the path of the other machine's shell.
 fn programs() -> &'static str {
     Path::new(env!("CARGO_BIN_EXE_agentctl")).parent().unwrap().to_str().unwrap()
-}
-
-/// A file that may be run.
-fn script(path: &Path, text: &str) -> String {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    path.to_str().unwrap().to_owned()
 }
 
 /// Writes its arguments to `given`, greets like a talkative login, runs the last one in a shell.

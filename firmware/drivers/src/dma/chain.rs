@@ -195,8 +195,8 @@ impl Chain {
     /// by the DMA. None moves more than it was given, and together they fit below the flags, so the
     /// right total is the right length everywhere. As many packets as descriptors have ended, each
     /// in one of them. A descriptor's error would have stopped the channel. One buffer address that
-    /// is not what was written changes their sum; two that changed by the same amount in opposite
-    /// directions are not seen.
+    /// is not what was written changes their sum; changes of several whose sum is 0 modulo 2^32 are not
+    /// seen.
     fn glance<B: Bus>(&self, bus: &B) -> bool {
         let Sums { buffers, status, bytes } = self.sums;
         bytes != 0 && self.sums(bus) == [buffers, status]

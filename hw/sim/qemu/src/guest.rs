@@ -7,11 +7,12 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tandem_boards::Board;
 use tandem_link::glue;
 use tandem_link::image::Image;
+use tandem_qemu::leashed;
 use tandem_qemu::plugin::{self, COUNTS, Order, PROFILE};
 use tandem_sim::ddr::Ddr;
 use tempfile::TempDir;
@@ -245,7 +246,7 @@ fn start(arguments: &Arguments, folder: &Path, memory: &Path) -> Result<Child> {
         count: arguments.cost,
     };
     let plugin = format!("{},{plugin}", absolute(&arguments.plugin)?.display());
-    let mut command = Command::new(&arguments.qemu);
+    let mut command = leashed(&arguments.qemu);
     command
         .args(["-M", "xlnx-zcu102,memory-backend=ddr", "-m", "2G", "-smp", "5"])
         .args(["-display", "none", "-nodefaults", "-audio", "none"])

@@ -10,8 +10,19 @@ mod loops;
 pub mod plugin;
 pub mod words;
 
+use std::ffi::OsStr;
+use std::process::Command;
+
 use abi::{Insn, MemInfo, PluginId, Tb};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+
+/// A program that whatever ends this one, even a SIGKILL, ends with it. `setpriv` (util-linux) does it.
+#[must_use]
+pub fn leashed(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
 
 /// Interface version; QEMU refuses the plugin if it does not know it.
 #[allow(non_upper_case_globals)]

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Whose text decides an outcome: kernels, benches and the model that they are compared with.
-const SOURCES: [&str; 3] = ["hw/rtl", "hw/sim/rtl", "hw/model/src"];
+const SOURCES: [&str; 5] = ["hw/rtl", "hw/sim/rtl", "hw/model/src", "hw/sim/src", "hw/regs/src"];
 
 /// Begins the line that tells how long the unchanged kernel's bench took.
 const WHOLE: &str = "whole\t";
@@ -31,13 +31,13 @@ impl Memory {
         for folder in SOURCES {
             add(&runner.root.join(folder), &mut digest)?;
         }
+        digest.update(fs::read(runner.root.join("Cargo.lock")).context("Cargo.lock")?);
         let digest = digest.finalize();
         let tag: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let folder = runner.root.join(".tandem/rtl/mutants").join(name);
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("outcomes-{tag}"));
         let text = fs::read_to_string(&path).unwrap_or_default();
-        // A line that a killed run left half written has no second tab or no word.
         let outcomes = text.lines().filter_map(|line| {
             let (word, mutant) = line.split_once('\t')?;
             Some((mutant.to_owned(), parse(word)?))
@@ -45,7 +45,12 @@ impl Memory {
         let outcomes = outcomes.collect();
         let whole = text.lines().find_map(|line| line.strip_prefix(WHOLE)?.parse().ok());
         let file = File::options().append(true).create(true).open(&path);
-        Ok(Memory { outcomes, whole, file: file.with_context(|| path.display().to_string())? })
+        let mut file = file.with_context(|| path.display().to_string())?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            // A line that a killed run left half written names no mutant.
+            file.write_all(b"\n").context("end the last line")?;
+        }
+        Ok(Memory { outcomes, whole, file })
     }
 
     /// Seconds that the bench of the kernel as it is took.

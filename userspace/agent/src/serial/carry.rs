@@ -1,12 +1,15 @@
 //! Drives a [`Peer`] on a real line: the one place here that knows of clocks and tasks.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf,
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, ReadHalf, WriteHalf,
 };
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::conversation::MOST_HELD;
@@ -40,6 +43,48 @@ pub enum LineError {
     Line(#[from] io::Error),
 }
 
+/// The application's end of a conversation; dropping it leaves the line.
+#[derive(Debug)]
+pub struct Carried {
+    stream: DuplexStream,
+    carrier: AbortHandle,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        // Two readers on a line would take each other's bytes.
+        self.carrier.abort();
+    }
+}
+
+impl AsyncRead for Carried {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Carried {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
 /// Begins a conversation on `port` and carries it in a task of its own; `number` should differ from
 /// those of earlier clients.
 ///
@@ -48,7 +93,7 @@ pub enum LineError {
 pub async fn connect(
     port: impl AsyncRead + AsyncWrite + Send + 'static,
     number: u16,
-) -> Result<DuplexStream, LineError> {
+) -> Result<Carried, LineError> {
     let mut carrier = Carrier::new(port, Peer::client(number));
     let knocked = tokio::time::timeout(KNOCK_FOR, carrier.turn_until_something()).await;
     match knocked {
@@ -58,11 +103,11 @@ pub async fn connect(
         Ok(Ok(_)) => {
             let (ours, theirs) = tokio::io::duplex(MOST_HELD);
             carrier.application = Some(Application::new(ours));
-            tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 // What ends it drops the application's stream, which hears of it that way.
                 while let Ok(Happened::Began) = carrier.turn_until_something().await {}
             });
-            Ok(theirs)
+            Ok(Carried { stream: theirs, carrier: task.abort_handle() })
         }
     }
 }

@@ -184,7 +184,7 @@ fn a_new_client_takes_over_and_the_old_one_hears_of_it() {
         world.run(Duration::from_secs(5), |world| world.client.happened.contains(&Happened::Began))
     );
     assert_eq!(world.agent.happened, [Happened::Began, Happened::Began]);
-    let (new, _) = (std::mem::replace(&mut world.client, old), ());
+    let new = std::mem::replace(&mut world.client, old);
     let lost = |world: &World| world.client.happened.contains(&Happened::Lost);
     assert!(world.run(Duration::from_secs(25), lost));
     drop(new);

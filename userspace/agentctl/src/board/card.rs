@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, OFlags, fadvise};
@@ -31,6 +31,9 @@ pub enum CardError {
     /// A disk that is built in.
     #[error("{0} cannot be taken out of this machine; --force writes it all the same")]
     Fixed(PathBuf),
+    /// Pulled and plugged while a person was asked.
+    #[error("{0} is another disk now than the one that was looked at; begin again")]
+    Changed(PathBuf),
     /// Too small.
     #[error("The image has {image} bytes, {device} only {room}")]
     Room {
@@ -77,11 +80,12 @@ impl Default for Kernel {
 }
 
 impl Kernel {
-    /// Refuses a disk that is no card, or that somebody uses. `force` takes a built-in one, too.
+    /// Refuses a disk that is no card, or that somebody uses. `force` takes a built-in one, too. Returns
+    /// the disk's number, for [`write`]: a name may be another disk's later.
     ///
     /// # Errors
     /// [`CardError`].
-    pub fn check(&self, device: &Path, force: bool) -> Result<(), CardError> {
+    pub fn check(&self, device: &Path, force: bool) -> Result<String, CardError> {
         let no_disk = || CardError::NoDisk(device.to_owned());
         let real = device.canonicalize().map_err(|_| no_disk())?;
         let name = real.file_name().and_then(|name| name.to_str()).ok_or_else(no_disk)?;
@@ -106,7 +110,7 @@ impl Kernel {
             .canonicalize()
             .is_ok_and(|path| path.iter().any(|part| part.to_string_lossy().starts_with("usb")));
         if force || word("removable").trim() == "1" || card || usb {
-            return Ok(());
+            return Ok(word("dev").trim().to_owned());
         }
         Err(CardError::Fixed(device.to_owned()))
     }
@@ -144,12 +148,17 @@ fn parts(disk: &Path, name: &str) -> Vec<PathBuf> {
     std::iter::once(disk.to_owned()).chain(inside.filter(part)).collect()
 }
 
-/// Writes `image` from the disk's first byte, reads it back from the medium; its bytes. `told` hears how
-/// many are done, written or read back.
+/// Writes `image` from the first byte of the disk whose number is `number` (0:0: a file), reads it back
+/// from the medium; its bytes. `told` hears how many are done, written or read back.
 ///
 /// # Errors
 /// [`CardError`].
-pub fn write(image: &Path, device: &Path, mut told: impl FnMut(u64)) -> Result<u64, CardError> {
+pub fn write(
+    image: &Path,
+    device: &Path,
+    number: &str,
+    mut told: impl FnMut(u64),
+) -> Result<u64, CardError> {
     let at_image = |source| CardError::Io { path: image.to_owned(), source };
     let at_device = |source| CardError::Io { path: device.to_owned(), source };
     let mut from = File::open(image).map_err(at_image)?;
@@ -162,6 +171,10 @@ pub fn write(image: &Path, device: &Path, mut told: impl FnMut(u64)) -> Result<u
         .custom_flags(exclusive)
         .open(device)
         .map_err(at_device)?;
+    let opened = disk.metadata().map_err(at_device)?.rdev();
+    if format!("{}:{}", rustix::fs::major(opened), rustix::fs::minor(opened)) != number {
+        return Err(CardError::Changed(device.to_owned()));
+    }
     let room = disk.seek(SeekFrom::End(0)).map_err(at_device)?;
     if length > room {
         return Err(CardError::Room { device: device.to_owned(), image: length, room });
@@ -241,7 +254,7 @@ mod tests {
             fs::write(self.path(name), text).unwrap();
         }
 
-        fn check(&self, force: bool) -> Result<(), CardError> {
+        fn check(&self, force: bool) -> Result<String, CardError> {
             self.kernel.check(&self.path("dev/sdx"), force)
         }
     }
@@ -249,7 +262,7 @@ mod tests {
     #[test]
     fn a_card_that_nobody_uses_is_taken_and_everything_else_refused() {
         let made = Made::new();
-        made.check(false).unwrap();
+        assert_eq!(made.check(false).unwrap(), "8:16");
         made.put("proc/self/mountinfo", "30 22 8:17 / /media/card rw - vfat /dev/sdx1 rw\n");
         let error = made.check(false).unwrap_err().to_string();
         assert!(error.contains("in use at /media/card"), "{error}");
@@ -279,18 +292,20 @@ mod tests {
         let (image, device) = (made.path("card.img"), made.path("dev/sdx"));
         let bytes: Vec<u8> = (0..PIECE + 1000).map(|at| ((at * 7) >> 4) as u8).collect();
         fs::write(&image, &bytes).unwrap();
-        let error = write(&image, &device, |_| {}).unwrap_err();
+        let error = write(&image, &device, "0:0", |_| {}).unwrap_err();
         assert!(matches!(error, CardError::Room { room: 100, .. }), "{error}");
         assert_eq!(fs::read(&device).unwrap(), [b'-'; 100], "untouched");
         fs::write(&device, vec![b'-'; PIECE + 5000]).unwrap();
         let mut last = 0;
-        assert_eq!(write(&image, &device, |done| last = done).unwrap(), bytes.len() as u64);
+        assert_eq!(write(&image, &device, "0:0", |done| last = done).unwrap(), bytes.len() as u64);
         let disk = fs::read(&device).unwrap();
         assert!(
             disk[..bytes.len()] == bytes && disk[bytes.len()..].iter().all(|byte| *byte == b'-')
         );
         assert_eq!(last, 2 * bytes.len() as u64);
-        let missing = write(&made.path("nothing"), &device, |_| {}).unwrap_err().to_string();
+        let other = write(&image, &device, "8:16", |_| {}).unwrap_err();
+        assert!(matches!(other, CardError::Changed(_)), "{other}");
+        let missing = write(&made.path("nothing"), &device, "0:0", |_| {}).unwrap_err().to_string();
         assert!(missing.contains("nothing"), "{missing}");
     }
 }

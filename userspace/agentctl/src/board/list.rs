@@ -44,8 +44,8 @@ pub struct Places {
     pub boards: Option<PathBuf>,
     /// Folder where udev names serial adapters.
     pub serial: PathBuf,
-    /// Folder where QEMU's machines have theirs.
-    pub machines: PathBuf,
+    /// Folders where QEMU's machines have theirs.
+    pub machines: Vec<PathBuf>,
     /// Sockets where agents may be.
     pub sockets: Vec<PathBuf>,
 }
@@ -59,7 +59,7 @@ impl Places {
         Places {
             boards: boards.into_iter().find(|path| path.join("virtual.toml").is_file()),
             serial: "/dev/serial/by-id".into(),
-            machines: std::env::temp_dir(),
+            machines: vec!["/dev/shm".into(), std::env::temp_dir()],
             sockets,
         }
     }
@@ -106,7 +106,7 @@ impl Places {
                 detail,
             ));
         }
-        for folder in entries_of(&self.machines) {
+        for folder in self.machines.iter().flat_map(|place| entries_of(place)) {
             let uart = folder.join("uart1");
             if is_socket(&uart) && is_socket(&folder.join("uart0")) {
                 let target = format!("serial+unix://{}", uart.display());
@@ -154,7 +154,7 @@ mod tests {
         let places = Places {
             boards: Some(path("boards")),
             serial: path("serial"),
-            machines: path("machines"),
+            machines: vec![path("machines")],
             sockets: vec![path("agent.sock"), path("nobody.sock")],
         };
         let named = [("line-3".to_owned(), "ssh://root@a".parse().unwrap())].into();

@@ -175,6 +175,8 @@ impl Session {
     /// # Errors
     /// As [`Client::connect`].
     pub async fn renew(&mut self) -> anyhow::Result<()> {
+        // A serial line has one reader only.
+        self.client.hang_up();
         self.client = Client::connect(&*self.transport).await?;
         Ok(())
     }

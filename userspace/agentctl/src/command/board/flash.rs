@@ -57,12 +57,12 @@ fn card(flash: &Flash, device: &Path, output: &mut Output) -> anyhow::Result<u8>
     if !block {
         return Err(refused(&CardError::NoDisk(device.to_owned())).into());
     }
-    Kernel::default().check(device, flash.force).map_err(|error| refused(&error))?;
+    let number = Kernel::default().check(device, flash.force).map_err(|error| refused(&error))?;
     let name = device.display().to_string();
     confirm(flash.yes, &format!("Everything on {name} will be lost."), &name)?;
     let length = std::fs::metadata(&flash.image).map_or(0, |image| image.len());
     let bar = output.progress((2 * length).div_ceil(MIB), "MiB written and read back");
-    let written = card::write(&flash.image, device, |done| bar.set_position(done / MIB));
+    let written = card::write(&flash.image, device, &number, |done| bar.set_position(done / MIB));
     bar.finish_and_clear();
     let bytes = written.map_err(|error| refused(&error))?;
     let image = flash.image.display();
@@ -97,7 +97,8 @@ fn slot(flash: &Flash, ssh: &Ssh, output: &mut Output) -> anyhow::Result<u8> {
     bar.finish_and_clear();
     if !status.success() {
         let message = format!(
-            "Nothing changed on {}: its installer ended with {status}; see above",
+            "{}: the slot that runs was not touched, the other one may hold nothing now; its installer ended with \
+             {status}, see above",
             ssh.host
         );
         return Err(ApiError::new("install_failed", "--target", message).into());

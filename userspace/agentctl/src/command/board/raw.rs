@@ -1,7 +1,7 @@
 //! `board console`: bytes both ways between this terminal and a serial line.
 
 use std::io::{ErrorKind, IsTerminal, Read, Write};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -79,7 +79,8 @@ fn waited(kind: ErrorKind) -> bool {
 
 /// What is typed, from a thread of its own: a read of standard input cannot be called off.
 fn listen(terminal: bool) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
+    // A pipe is read as fast as the line takes it.
+    let (sender, receiver) = sync_channel(4);
     std::thread::spawn(move || {
         let mut stdin = std::io::stdin();
         let mut bytes = [0; 256];
