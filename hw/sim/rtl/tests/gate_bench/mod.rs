@@ -7,8 +7,6 @@ mod plan;
 
 use std::collections::VecDeque;
 
-use tandem_model::gate::{DEPTH, Step, Unit};
-use tandem_regs::gate::offset;
 use tandem_rtl::{Bins, Kernel, Port, Rng, Stall};
 use tandem_sim::gate::GateBlock;
 
