@@ -34,6 +34,11 @@ pub fn run_step(runner: &Runner, name: &str) -> Result<()> {
             "--quiet",
             "--release",
             "--all-targets",
+            // tandem-rtl is linted with its benches, which Verilator must build; the R5F's image builds for
+            // the R5F only.
+            "--workspace",
+            "--exclude=tandem-rtl",
+            "--exclude=tandem-rpu",
             "--",
             "--deny",
             "warnings",

@@ -22,3 +22,4 @@ pub mod slots;
 #[cfg(test)]
 mod testing;
 pub mod ticket;
+pub mod tied;

@@ -1,13 +1,11 @@
 //! Drives a [`Peer`] on a real line: the one place here that knows of clocks and tasks.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, ReadHalf, WriteHalf,
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf,
 };
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -15,6 +13,7 @@ use tokio::time::Instant;
 use super::conversation::MOST_HELD;
 use super::wire::PROTOCOL;
 use super::{Counters, Happened, Peer};
+use crate::tied::Tied;
 
 /// How long a client knocks.
 const KNOCK_FOR: Duration = Duration::from_secs(10);
@@ -44,44 +43,16 @@ pub enum LineError {
 }
 
 /// The application's end of a conversation; dropping it leaves the line.
-#[derive(Debug)]
-pub struct Carried {
-    stream: DuplexStream,
-    carrier: AbortHandle,
-}
+pub type Carried = Tied<DuplexStream, Carrying>;
 
-impl Drop for Carried {
+/// The task that carries a conversation.
+#[derive(Debug)]
+pub struct Carrying(AbortHandle);
+
+impl Drop for Carrying {
     fn drop(&mut self) {
         // Two readers on a line would take each other's bytes.
-        self.carrier.abort();
-    }
-}
-
-impl AsyncRead for Carried {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Carried {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.0.abort();
     }
 }
 
@@ -107,7 +78,7 @@ pub async fn connect(
                 // What ends it drops the application's stream, which hears of it that way.
                 while let Ok(Happened::Began) = carrier.turn_until_something().await {}
             });
-            Ok(Carried { stream: theirs, carrier: task.abort_handle() })
+            Ok(Tied::new(theirs, Carrying(task.abort_handle())))
         }
     }
 }

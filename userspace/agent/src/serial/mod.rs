@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::server::serve_stream;
 use crate::service::Service;
-pub use carry::{LineError, connect};
+pub use carry::{Carried, Carrying, LineError, connect};
 pub use conversation::{MOST_HELD, ROOM};
 pub use peer::{Happened, Peer};
 pub use tty::{Tty, TtyError, open};

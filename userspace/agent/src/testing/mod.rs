@@ -10,6 +10,7 @@ mod epochs;
 mod faults;
 mod flow;
 mod lockstep;
+pub(crate) mod one_object;
 mod peer;
 mod random;
 mod threads;

@@ -4,13 +4,12 @@
 
 use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
 use std::process::{Child, ChildStderr, ExitStatus, Stdio};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use tandem_agent::api::ApiError;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
+use tandem_agent::tied::Tied;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt as _, BufReader};
 use tokio::net::UnixStream;
 
 use super::{Connecting, Host, Stream, Transport};
@@ -71,7 +70,7 @@ impl Ssh {
         let words = listen(ssh.0.stderr.take());
         let mut stream = BufReader::new(UnixStream::from_std(ours)?);
         if ready(&mut stream).await {
-            return Ok(Through { stream, _ssh: ssh });
+            return Ok(Tied::new(stream, ssh));
         }
         drop(stream); // so that it ends, if it has not
         let ended = tokio::task::spawn_blocking(move || (ssh.0.wait().ok(), words.join().ok()));
@@ -162,38 +161,7 @@ impl Drop for Running {
 }
 
 /// A stream through ssh, which ends with it.
-struct Through {
-    stream: BufReader<UnixStream>,
-    _ssh: Running,
-}
-
-impl AsyncRead for Through {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Through {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+type Through = Tied<BufReader<UnixStream>, Running>;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,9 @@
 
 #![allow(dead_code)] // each test uses some of it
 
+#[path = "../../../agent/src/testing/one_object.rs"]
+mod one_object;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,36 +16,8 @@ use serde_json::Value;
 use tandem_agent::server::Socket;
 use tandem_agent::service::Service;
 use tandem_agent::setup::Setup;
-use tandem_engine::{Capabilities, Engine, EngineError};
 
-/// Sees one object of class 0 in the middle of every image.
-struct OneObject;
-
-impl Engine for OneObject {
-    fn name(&self) -> &'static str {
-        "one-object"
-    }
-
-    fn describe(&self) -> String {
-        "one planned object".to_owned()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { reads_in_place: true, writes_in_place: true }
-    }
-
-    fn run(&mut self, _tensor: &[u8], heads: &mut [u8]) -> Result<(), EngineError> {
-        for number in heads.as_chunks_mut().0 {
-            *number = f32::to_le_bytes(-12.0);
-        }
-        // Cell (6, 6) of the first head (13 x 13), first anchor: x, y, w, h, object, class 0.
-        for (plane, value) in [0.0, 0.0, 0.0, 0.0, 8.0, 8.0].into_iter().enumerate() {
-            let at = (plane * 13 * 13 + 6 * 13 + 6) * 4;
-            heads[at..at + 4].copy_from_slice(&f32::to_le_bytes(value));
-        }
-        Ok(())
-    }
-}
+use one_object::OneObject;
 
 /// An agent on a socket in a folder of its own.
 pub struct Bench {
