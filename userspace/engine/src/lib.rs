@@ -6,6 +6,7 @@ mod library;
 pub mod model;
 mod ort_engine;
 mod rten_engine;
+pub mod tensors;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -135,7 +135,7 @@ impl Engine for OrtEngine {
     }
 }
 
-fn session(
+pub(crate) fn session(
     environment: &ort::environment::Environment,
     weights: &[u8],
     threads: usize,
