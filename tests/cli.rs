@@ -23,7 +23,7 @@ fn inspect_prints_the_keys_and_types_that_scripts_rely_on() {
     for (line, image) in lines.iter().zip([bus, coffee]) {
         let keys =
             ["image", "size", "verdict", "detections", "stages", "degraded", "model", "recipe"];
-        assert_keys(line, &[&keys[..], &["error", "tag"]].concat());
+        assert_keys(line, &[&keys[..], &["error", "tag", "route"]].concat());
         assert_eq!(line["image"], image);
         let verdict = &line["verdict"];
         assert_keys(verdict, &["result", "rule", "reason", "deadline_met"]);

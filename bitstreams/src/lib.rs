@@ -9,6 +9,7 @@ mod library;
 mod load;
 mod manifest;
 mod plan;
+mod record;
 mod sysfs;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ pub use library::Library;
 pub use load::{Identity, Loader, Manager, Station};
 pub use manifest::{Built, ImageFile, Input, Kernel, Manifest, Map, SCHEMA};
 pub use plan::{KernelSet, Pcie, Wanted, tcl};
+pub use record::{Found, Record, Records};
 pub use sysfs::FpgaManager;
 
 /// Reads TOML from a file.

@@ -17,6 +17,16 @@ pub trait Manager {
     fn program(&mut self, name: &str, image: &[u8]) -> Result<(), String>;
 }
 
+impl<M: Manager + ?Sized> Manager for Box<M> {
+    fn contiguous(&self) -> Option<u64> {
+        (**self).contiguous()
+    }
+
+    fn program(&mut self, name: &str, image: &[u8]) -> Result<(), String> {
+        (**self).program(name, image)
+    }
+}
+
 /// What a kernel's registers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -57,6 +67,16 @@ impl<M: Manager> Loader<M> {
     /// With nothing loaded, as far as this loader knows.
     pub const fn new(manager: M) -> Self {
         Self { manager, current: None }
+    }
+
+    /// With a bitstream of which it is known that it runs: it is loaded again if another one fails.
+    pub const fn over(manager: M, current: Option<Admitted>) -> Self {
+        Self { manager, current }
+    }
+
+    /// Free contiguous memory, bytes, where somebody knows.
+    pub fn contiguous(&self) -> Option<u64> {
+        self.manager.contiguous()
     }
 
     /// Name of the bitstream that runs.

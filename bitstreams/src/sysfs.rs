@@ -13,6 +13,8 @@ pub struct FpgaManager {
     class: PathBuf,
     firmware: PathBuf,
     meminfo: PathBuf,
+    /// Where the kernel is told of another folder than `/lib/firmware`.
+    path: Option<PathBuf>,
 }
 
 impl Default for FpgaManager {
@@ -29,6 +31,28 @@ impl FpgaManager {
             class: root.join("sys/class/fpga_manager/fpga0"),
             firmware: root.join("lib/firmware"),
             meminfo: root.join("proc/meminfo"),
+            path: None,
+        }
+    }
+
+    /// Images are placed in `folder`, which the kernel is told of for the length of a load
+    /// (`firmware_class.path`): `/lib/firmware` is not the agent's.
+    #[must_use]
+    pub fn placing_in(mut self, folder: &Path, root: &Path) -> Self {
+        folder.clone_into(&mut self.firmware);
+        self.path = Some(root.join("sys/module/firmware_class/parameters/path"));
+        self
+    }
+
+    /// There is one that this program can use: AMD's kernels have the files, others only the class.
+    ///
+    /// # Errors
+    /// What is missing, for people.
+    pub fn check(&self) -> Result<(), String> {
+        let missing = ["state", "flags", "firmware"].map(|name| self.class.join(name));
+        match missing.iter().find(|path| !path.exists()) {
+            None => Ok(()),
+            Some(path) => Err(format!("{} is not there", path.display())),
         }
     }
 
@@ -44,12 +68,19 @@ impl FpgaManager {
 
     /// Writes an attribute by one write, as sysfs wants it.
     fn attribute(&self, name: &str, value: &str) -> Result<(), String> {
-        let path = self.class.join(name);
-        let written = fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(value.as_bytes()));
-        written.map_err(|error| told(&path, &error))
+        write(&self.class.join(name), value)
+    }
+
+    /// The kernel looks in [`FpgaManager::placing_in`]'s folder first while `work` is done.
+    fn announced<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        let Some(path) = &self.path else { return work() };
+        let before = fs::read_to_string(path).map_err(|error| told(path, &error))?;
+        write(path, &self.firmware.display().to_string())?;
+        let done = work();
+        // An empty path is one that the kernel does not look at; it takes no empty write.
+        let before = before.trim_end_matches('\n');
+        let back = write(path, if before.is_empty() { "\n" } else { before });
+        done.and_then(|done| back.map(|()| done))
     }
 
     /// Puts the image where the kernel looks for it, whole or not at all.
@@ -72,6 +103,15 @@ impl FpgaManager {
     }
 }
 
+/// By one write, as sysfs wants it.
+fn write(path: &Path, value: &str) -> Result<(), String> {
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(value.as_bytes()));
+    written.map_err(|error| told(path, &error))
+}
+
 fn told(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
@@ -87,7 +127,8 @@ impl Manager for FpgaManager {
         let file = format!("tandem-{name}.bin");
         let placed = self.place(&file, image)?;
         // 0: a full bitstream, neither partial nor encrypted.
-        let written = self.attribute("flags", "0").and_then(|()| self.attribute("firmware", &file));
+        let load = || self.attribute("flags", "0").and_then(|()| self.attribute("firmware", &file));
+        let written = self.announced(load);
         // The kernel has copied it; what boards keep is the bitstream's own folder.
         let removed = fs::remove_file(&placed).map_err(|error| told(&placed, &error));
         written.map_err(|error| match self.state() {

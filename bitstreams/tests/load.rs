@@ -10,7 +10,8 @@ use std::rc::Rc;
 
 use common::{board, image, manifest, write};
 use tandem_bitstreams::{
-    Admitted, FpgaManager, Identity, LoadError, Loader, Manager, Map, Station, admit,
+    Admitted, Found, FpgaManager, Identity, LoadError, Loader, Manager, Map, Record, Records,
+    Station, admit,
 };
 use tempfile::TempDir;
 
@@ -198,4 +199,68 @@ fn fpga_manager_says_where_it_stopped() {
     let file = root.path().join("proc/meminfo");
     let message = FpgaManager::at(&file).program("detect", &image(0)).expect_err("no folder");
     assert!(message.contains("lib/firmware"), "{message}");
+}
+
+#[test]
+fn the_kernel_is_told_of_the_agents_folder_for_a_load_and_no_longer() {
+    let root = TempDir::new().expect("a folder");
+    tree(root.path(), "operating\n", 100);
+    let folder = root.path().join("run");
+    let path = root.path().join("sys/module/firmware_class/parameters/path");
+    let mut manager = FpgaManager::at(root.path()).placing_in(&folder, root.path());
+    assert!(manager.program("detect", &image(0)).expect_err("no such file").contains("path"));
+    fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+    for (before, after) in [("/lib/firmware/r5", "/lib/firmware/r5"), ("\n", "\n")] {
+        fs::write(&path, before).expect("a parameter");
+        manager.program("detect", &image(0)).expect("programs");
+        let now = fs::read_to_string(&path).expect("the parameter");
+        // A file keeps the rest of what was longer; sysfs does not.
+        assert!(now.starts_with(after), "{now:?}");
+        assert_eq!(fs::read_dir(&folder).expect("made").count(), 0, "nothing is left behind");
+    }
+    assert!(!root.path().join("lib/firmware").exists(), "which is not the agent's");
+}
+
+#[test]
+fn a_manager_that_this_program_cannot_use_is_named_beforehand() {
+    let root = TempDir::new().expect("a folder");
+    let check = || FpgaManager::at(root.path()).check();
+    assert!(check().expect_err("none").contains("fpga0/state"));
+    tree(root.path(), "operating\n", 100);
+    check().expect("AMD's");
+    fs::remove_file(root.path().join("sys/class/fpga_manager/fpga0/firmware")).expect("removed");
+    assert!(check().expect_err("another kernel's").contains("fpga0/firmware"));
+}
+
+#[test]
+fn a_cut_between_the_writes_of_a_load_leaves_the_old_record() {
+    let root = TempDir::new().expect("a folder");
+    let records = Records::in_folder(&root.path().join("run"));
+    assert_eq!(records.find(), Found::default());
+    let record = |name: &str| Record {
+        name: name.into(),
+        sha256: "00".repeat(32),
+        at: 7,
+        by: "a test".into(),
+    };
+    records.begin("a").expect("written");
+    assert_eq!(records.find().unfinished.as_deref(), Some("a"), "the power goes here");
+    records.end(&record("a")).expect("written");
+    assert_eq!(records.find(), Found { record: Some(record("a")), ..Found::default() });
+    records.begin("b").expect("written");
+    let found = records.find();
+    assert_eq!((found.record, found.unfinished), (Some(record("a")), Some("b".into())));
+    fs::write(root.path().join("run/bitstream.toml"), "name = 1\n").expect("written");
+    let found = records.find();
+    assert!(found.record.is_none() && found.damaged.expect("said").contains("bitstream.toml"));
+}
+
+#[test]
+fn what_is_known_to_run_is_what_a_failed_load_goes_back_to() {
+    let bench = Bench::new();
+    let manager = Scripted { log: bench.log.clone(), free: None, broken: vec!["b"] };
+    let mut loader = Loader::over(manager, Some(bench.admitted("a", 1)));
+    assert_eq!(loader.current(), Some("a"));
+    let error = loader.load(bench.admitted("b", 2), &mut bench.logic()).expect_err("fails");
+    assert!(matches!(&error, LoadError::RolledBack { back, .. } if back == "a"), "{error}");
 }

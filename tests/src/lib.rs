@@ -10,6 +10,7 @@ pub mod moody;
 pub mod object;
 pub mod picture;
 pub mod programs;
+pub mod r5f;
 pub mod repository;
 pub mod small;
 pub mod threaded;

@@ -59,6 +59,7 @@ impl Picture {
             deadline: None,
             tag: None,
             policy: None,
+            options: Default::default(),
         }
     }
 

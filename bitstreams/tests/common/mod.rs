@@ -13,7 +13,11 @@ pub const KV260: u32 = 0x04A4_9093;
 
 /// The board that the manifests are for.
 pub fn board() -> Board {
-    Board::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../boards/kv260.toml")).expect("a good board")
+    // The agent's tests take this file, too.
+    let near =
+        ["../boards", "../../boards"].map(|near| Path::new(env!("CARGO_MANIFEST_DIR")).join(near));
+    let folder = near.into_iter().find(|folder| folder.is_dir()).expect("the boards");
+    Board::load(folder.join("kv260.toml")).expect("a good board")
 }
 
 /// Words of an image for the device with `idcode`.

@@ -35,6 +35,8 @@ pub const HEARTBEAT_US: u32 = 0x000007d0;
 pub const POLL_US: u32 = 0x000007d0;
 /// Longest run of a kernel.
 pub const KERNEL_TIMEOUT_US: u32 = 0x000186a0;
+/// Bytes of ATCM, which begins at 0.
+pub const CODE_BANK_SIZE: u32 = 0x00010000;
 /// BTCM.
 pub const DATA_BANK: u32 = 0x00020000;
 /// Its size in bytes.
@@ -43,6 +45,8 @@ pub const DATA_BANK_SIZE: u32 = 0x00010000;
 pub const PARK: u32 = 0x0000ff00;
 /// First byte of the guard below the main stack.
 pub const GUARD: u32 = 0x0002a800;
+/// AXI DMA whose streams are tied together; 0: none.
+pub const LOOP: u32 = 0x00000000;
 /// The gate counts the belt.
 pub const GATE_COUNTS: u32 = 0x00000000;
 /// The encoder is the other way round.

@@ -31,6 +31,8 @@ pub const DMA_PATIENCE: Duration = Duration::from_secs(300);
 const MEMORY: &str = "2G";
 /// Port of the agent's HTTP interface in the guest.
 const HTTP_PORT: u16 = 8080;
+/// Port of the guest's SSH server.
+const SSH_PORT: u16 = 22;
 
 /// What may differ between machines.
 #[derive(Clone, Debug, Default)]
@@ -40,10 +42,19 @@ pub struct Options {
     /// An image in the SD slot, which the guest's programs come from; a machine without one has
     /// them in the initramfs. Started again by the guest, such a machine ends instead.
     pub card: Option<PathBuf>,
+    /// The public key (ed25519, base64) that may log in as root over SSH; there is no SSH without one.
+    pub key: Option<String>,
     /// More arguments for QEMU.
     pub qemu: Vec<String>,
     /// Once set, a machine that boots gives up.
     pub stop: Arc<AtomicBool>,
+}
+
+/// Ports of this host that lead into the guest.
+#[derive(Clone, Copy)]
+struct Ports {
+    http: u16,
+    ssh: u16,
 }
 
 /// A running machine. Dropping it is pulling its plug.
@@ -54,7 +65,7 @@ pub struct Machine {
     console: Console,
     memory: File,
     board: Board,
-    http: u16,
+    ports: Ports,
     booted: Duration,
 }
 
@@ -71,9 +82,9 @@ impl Machine {
             .map(Path::to_owned)
             .context("no folder for the guest's memory")?;
         let folder = tempfile::Builder::new().prefix("tandem-board-").tempdir_in(place)?;
-        let http = free_port()?;
+        let ports = Ports { http: free_port()?, ssh: free_port()? };
         let start = Instant::now();
-        let child = command(files, options, folder.path(), http)?.spawn();
+        let child = command(files, options, folder.path(), ports)?.spawn();
         let child = child.with_context(|| format!("starting {}", files.qemu.display()))?;
         let mut qemu = Plug(child);
         let mut alive = || match qemu.0.try_wait()? {
@@ -93,7 +104,7 @@ impl Machine {
         std::fs::remove_file(&path)?;
         let board = Board::load(&files.board)?;
         let booted = start.elapsed();
-        Ok(Self { qemu, folder, control, console, memory, board, http, booted })
+        Ok(Self { qemu, folder, control, console, memory, board, ports, booted })
     }
 
     /// Time from power on to the guest's prompt.
@@ -108,7 +119,12 @@ impl Machine {
 
     /// Address of the agent's HTTP interface, from outside.
     pub fn http(&self) -> String {
-        format!("127.0.0.1:{}", self.http)
+        format!("127.0.0.1:{}", self.ports.http)
+    }
+
+    /// Where the guest's SSH server answers, from outside.
+    pub fn ssh(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.ssh)
     }
 
     /// The R5F's UART, a socket.
@@ -249,7 +265,7 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result<Command> {
+fn command(files: &Files, options: &Options, folder: &Path, ports: Ports) -> Result<Command> {
     let path = |name: &str| folder.join(name).display().to_string();
     let socket = |name: &str| format!("socket,id={name},path={},server=on,wait=off", path(name));
     let memory = path("ddr");
@@ -260,6 +276,9 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     }
     if options.card.is_some() {
         words += " tandem.root=sd";
+    }
+    if let Some(key) = &options.key {
+        words += &format!(" tandem.key={key}");
     }
     let plugin = plugin::Arguments {
         ddr: folder.join("ddr"),
@@ -291,7 +310,11 @@ fn command(files: &Files, options: &Options, folder: &Path, http: u16) -> Result
     for _ in 0..3 {
         command.args(["-net", "nic,model=cadence_gem"]);
     }
-    let forward = format!("user,id=n0,hostfwd=tcp:127.0.0.1:{http}-:{HTTP_PORT}");
+    let Ports { http, ssh } = ports;
+    let mut forward = format!("user,id=n0,hostfwd=tcp:127.0.0.1:{http}-:{HTTP_PORT}");
+    if options.key.is_some() {
+        forward += &format!(",hostfwd=tcp:127.0.0.1:{ssh}-:{SSH_PORT}");
+    }
     command.args(["-netdev", &forward, "-net", "nic,model=cadence_gem,netdev=n0"]);
     if let Some(card) = &options.card {
         let drive = format!("if=sd,index=0,format=raw,file={}", card.display());

@@ -135,6 +135,68 @@ fn a_crash_leaves_its_record_and_the_firmware_comes_back() {
     );
 }
 
+/// The R5F's image with an undefined instruction where its program begins (its stacks are there): it
+/// leaves a crash record and never announces itself.
+fn that_dies(image: &[u8]) -> Vec<u8> {
+    use object::{Object, ObjectSymbol};
+    let elf = object::File::parse(image).expect("an ELF file");
+    let main = elf.symbols().find(|symbol| symbol.name() == Ok("kmain")).expect("its main");
+    let address = u32::try_from(main.address() & !1).expect("32 bits");
+    let parsed = tandem_link::image::Image::parse(image, u32::MAX).expect("an image");
+    let (from, segment) = parsed
+        .segments
+        .iter()
+        .find(|(from, bytes)| (*from..*from + bytes.len() as u32).contains(&address))
+        .expect("it is loaded");
+    let offset = segment.as_ptr() as usize - image.as_ptr() as usize + (address - from) as usize;
+    let mut bad = image.to_vec();
+    // UDF #0, in Thumb.
+    bad[offset..offset + 2].copy_from_slice(&[0x00, 0xDE]);
+    bad
+}
+
+#[test]
+fn the_firmware_is_renewed_without_a_reboot_and_a_bad_one_is_taken_back() {
+    let Some(mut board) = Board::start() else { return };
+    board.inspect_equal("bus.jpg");
+    let started = board.epoch();
+    let console = board.machine.console();
+    console.check("cp /lib/firmware/tandem-rpu /tmp/tandem-rpu").expect("a copy");
+    let pack = |version: &str| {
+        format!("agentctl --board /etc/tandem/board.toml firmware pack /tmp/tandem-rpu {version}")
+    };
+    console.check(&pack("2.0.0")).expect("a bundle");
+    let now = board.agentctl("firmware update /tmp/tandem-rpu --yes");
+    assert_eq!((&now["version"], &now["update"]), (&"2.0.0".into(), &true.into()), "{now}");
+    let renewed = board.epoch();
+    assert_ne!(renewed, started);
+    let answer = board.inspect_equal("bus.jpg");
+    assert_eq!(Board::silicon(&answer, "pre"), "pl");
+
+    // Two bytes make another firmware of it: one that dies as it begins.
+    let image = board.files.root.join(".tandem/qemu/root/lib/firmware/tandem-rpu");
+    let image = std::fs::read(image).expect("the image of the guest");
+    let bad = that_dies(&image);
+    let at = image.iter().zip(&bad).position(|(a, b)| a != b).expect("another byte") & !1;
+    let console = board.machine.console();
+    let patch = format!(
+        "printf '\\000\\336' | dd of=/tmp/tandem-rpu bs=1 seek={at} conv=notrunc 2>/dev/null"
+    );
+    console.check(&patch).expect("two bytes");
+    console.check(&pack("6.6.6")).expect("a bundle");
+    let words =
+        "agentctl --target unix:///run/tandem.sock -o json firmware update /tmp/tandem-rpu --yes";
+    let refused = console.run(&format!("{words} 2>&1")).expect("an answer");
+    assert_eq!(refused.code, 1, "{}", refused.text);
+    assert!(refused.text.contains("firmware_rolled_back"), "{}", refused.text);
+    let info = board.agentctl("firmware info");
+    assert_eq!(info["version"], "2.0.0", "{info}");
+    let answer = board.inspect_equal("bus.jpg");
+    assert_eq!(Board::silicon(&answer, "pre"), "pl");
+    let crashes = board.machine.crashes().expect("the page");
+    assert_eq!(crashes.last().map(|record| record.crash.reason), Some(Reason::Undefined));
+}
+
 #[test]
 fn a_hang_is_caught_by_the_watchdog() {
     const HANG: u32 = 8;

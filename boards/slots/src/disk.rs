@@ -122,6 +122,43 @@ impl Partitions {
     }
 }
 
+/// The state partition alone, for whoever only looks.
+pub struct StateOnly(File);
+
+impl StateOnly {
+    /// Of a card such as `/dev/mmcblk0`.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn of(card: &Path) -> io::Result<Self> {
+        let path = Partitions::path(card, STATE);
+        let file = File::open(&path);
+        file.map(Self)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+}
+
+impl Disk for StateOnly {
+    fn read(&mut self, area: Area, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match area {
+            Area::State => self.0.read_exact_at(bytes, offset),
+            Area::Slot(_) => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    fn write(&mut self, _: Area, _: u64, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn flush(&mut self, _: Area) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn size(&mut self, _: Area) -> io::Result<u64> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+}
+
 impl Disk for Partitions {
     fn read(&mut self, area: Area, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         self.file(area).read_exact_at(bytes, offset)

@@ -14,7 +14,7 @@ mod record;
 mod store;
 
 pub use choose::{Choice, choose, good, reject, whole};
-pub use disk::{Area, Disk, Partitions};
+pub use disk::{Area, Disk, Partitions, StateOnly};
 pub use error::{Error, Result};
 pub use install::{Image, install};
 pub use record::{Entry, Record, SIZE, Slot, TRIES};

@@ -64,11 +64,14 @@ pub fn constants(board: &Board) -> Option<String> {
     let mut list = addresses(board);
     let guard = rpu.btcm.base + rpu.btcm.size - MAIN_STACK - GUARD;
     list.extend([
+        ("CODE_BANK_SIZE", rpu.atcm.size, "Bytes of ATCM, which begins at 0."),
         ("DATA_BANK", rpu.btcm.base, "BTCM."),
         ("DATA_BANK_SIZE", rpu.btcm.size, "Its size in bytes."),
         ("PARK", rpu.atcm.base + rpu.atcm.size - PARKING, "Where QEMU's parking loop runs."),
         ("GUARD", guard, "First byte of the guard below the main stack."),
     ]);
+    let looped = board.pl.loop_plain.map_or(0, |found| found.base);
+    list.push(("LOOP", looped, "AXI DMA whose streams are tied together; 0: none."));
     list.extend(board.pl.glue.map(|glue| ("GLUE", glue.base, "Wires that QEMU lacks.")));
     list.extend(gate(board));
     if let (Some(ipi), Some(interrupts)) = (board.ipi, board.interrupts) {

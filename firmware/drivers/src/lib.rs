@@ -8,6 +8,7 @@
 pub mod bus;
 pub mod dma;
 pub mod kernel;
+pub mod march;
 pub mod mmio;
 pub mod ps;
 pub mod reg;

@@ -15,12 +15,14 @@ pub const TCM_ALIAS_RPU1: u32 = 0xFFE9_0000;
 /// Memory-mapped access: the word at bus address `a` is at pointer `offset + a`.
 #[derive(Clone, Copy, Debug)]
 pub struct MmioBus {
+    /// Always 0 on bare metal, where looking it up would cost as much as the access.
+    #[cfg(not(target_os = "none"))]
     offset: usize,
     tcm_alias: Option<u32>,
 }
 
 impl MmioBus {
-    /// A bus whose addresses are `offset` away from pointers: 0 on the R5F; on Linux the distance
+    /// A bus whose addresses are `offset` away from pointers: 0 on bare metal; on Linux the distance
     /// of a mapping from what it maps. `tcm_alias` is where other masters see this core's TCM
     /// ([`TCM_ALIAS_RPU0`]), or none on a core without.
     ///
@@ -30,12 +32,23 @@ impl MmioBus {
     /// reference covers.
     #[must_use]
     pub const unsafe fn new(offset: usize, tcm_alias: Option<u32>) -> Self {
-        Self { offset, tcm_alias }
+        #[cfg(target_os = "none")]
+        assert!(offset == 0, "bus addresses are pointers on bare metal");
+        Self {
+            #[cfg(not(target_os = "none"))]
+            offset,
+            tcm_alias,
+        }
     }
 
+    #[inline(always)]
     fn word(&self, addr: u32) -> *const RW<u32> {
         debug_assert!(addr.is_multiple_of(4), "bus address {addr:#x} is not aligned");
-        self.offset.wrapping_add(addr as usize) as *const RW<u32>
+        #[cfg(target_os = "none")]
+        let offset = 0usize;
+        #[cfg(not(target_os = "none"))]
+        let offset = self.offset;
+        offset.wrapping_add(addr as usize) as *const RW<u32>
     }
 }
 

@@ -36,7 +36,7 @@ impl<B: Bus> Block<B> {
 
     /// Writes a plain word at an offset that a generated map gave.
     pub(crate) fn set(&self, offset: u32, value: u32) {
-        self.bus.write32(self.base + offset, value);
+        self.bus.write32(self.base.wrapping_add(offset), value);
     }
 }
 
@@ -52,7 +52,7 @@ impl<B: Bus, R: RegisterLongName, A: CanRead> Readable for BusReg<'_, B, R, A> {
 
     #[inline]
     fn get(&self) -> u32 {
-        self.block.bus.read32(self.block.base + self.reg.offset())
+        self.block.bus.read32(self.block.base.wrapping_add(self.reg.offset()))
     }
 }
 
@@ -62,6 +62,6 @@ impl<B: Bus, R: RegisterLongName, A: CanWrite> Writeable for BusReg<'_, B, R, A>
 
     #[inline]
     fn set(&self, value: u32) {
-        self.block.bus.write32(self.block.base + self.reg.offset(), value);
+        self.block.bus.write32(self.block.base.wrapping_add(self.reg.offset()), value);
     }
 }

@@ -5,7 +5,9 @@ mod common;
 use common::{Fake, small_pre};
 use std::cell::RefCell;
 use tandem_drivers::bus::Bus;
-use tandem_drivers::kernel::{GateDriver, KernelError, Outcome, PostKernel, PreKernel};
+use tandem_drivers::kernel::{
+    EXPECTED, GateDriver, KernelError, Outcome, PostKernel, PreKernel, look,
+};
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
 use tandem_model::post::{Element as HeadElement, Head, HeadKind, PostParams, Scale};
 use tandem_model::pre::{Channels, Element, Kernel3, Layout, PixelFormat, PreParams, Resize};
@@ -39,6 +41,12 @@ fn identity_is_checked_and_named() {
     let id = KernelError::Id { expected: pre::ID.reset(), found: gate::ID.reset() };
     assert_eq!(kernel.identify(), Err(id));
     assert_eq!(fake.reads.get() - reads, 1, "nothing else of a stranger is touched");
+    let seen = look(&fake, BASE, pre::ID.reset());
+    assert_eq!((seen.id, seen.version, seen.map_hash), (gate::ID.reset(), 0, 0));
+    assert_eq!(fake.reads.get() - reads, 2, "by who only looks neither");
+    let seen = look(&fake, BASE, gate::ID.reset());
+    assert_eq!((seen.version, seen.map_hash), (2 << 16, 7), "what is wrong is told as it is");
+    assert_eq!(EXPECTED[0], (pre::ID.reset(), pre::MAP_HASH));
     let text = id.to_string();
     assert!(text.contains("0x30455250") && text.contains("0x30544147"), "{text}");
 }

@@ -5,16 +5,19 @@
 //! The machine has one A53 and no R5F: the interrupt controller is then that core's.
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tandem_drivers::bus::Bus;
 use tandem_drivers::ps::gic::{Gic, GicError, Line, Trigger};
 use tandem_drivers::ps::ipi::{Ipi, agent};
+use tandem_qemu::leashed;
 use tempfile::TempDir;
 
 const PROGRAM: &str = "qemu-system-aarch64";
+/// How setpriv ends where there is no such program.
+const NOT_FOUND: i32 = 127;
 /// A bound that only a hang exceeds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Distributor and CPU interface of the A53s' controller, at the offsets that the R5F's has.
@@ -36,27 +39,24 @@ impl Qemu {
     fn start() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("qtest");
-        let child = Command::new(PROGRAM)
+        let mut child = leashed(PROGRAM)
             .args(["-M", "xlnx-zcu102", "-m", "256M", "-smp", "1", "-S", "-display", "none"])
             .args(["-nodefaults", "-audio", "none", "-qtest-log", "none", "-qtest"])
             .arg(format!("unix:{},server=on,wait=off", socket.display()))
             .stdin(Stdio::null())
             .stderr(Stdio::null())
-            .spawn();
-        let mut child = match child {
-            Ok(child) => child,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                eprintln!("skipped: no {PROGRAM}; cargo xtask qemu build installs it");
-                return None;
-            }
-            Err(error) => panic!("{PROGRAM}: {error}"),
-        };
+            .spawn()
+            .expect("setpriv (util-linux)");
         let start = Instant::now();
         let stream = loop {
             if let Ok(stream) = UnixStream::connect(&socket) {
                 break stream;
             }
             let ended = child.try_wait().expect("its state");
+            if ended.and_then(|status| status.code()) == Some(NOT_FOUND) {
+                eprintln!("skipped: no {PROGRAM}; cargo xtask qemu build installs it");
+                return None;
+            }
             assert!(ended.is_none() && start.elapsed() < PATIENCE, "{PROGRAM}: {ended:?}");
             std::thread::sleep(Duration::from_millis(10));
         };

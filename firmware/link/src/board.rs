@@ -1,6 +1,7 @@
 //! The seam between the agent and the board it runs on: silicon, QEMU or virtual.
 
 use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 
 use tandem_model::gate::{Counters, Passage};
 use thiserror::Error;
@@ -106,6 +107,20 @@ pub trait RemoteCore: Send + Sync {
     /// # Errors
     /// [`CoreError::Image`], [`CoreError::Board`].
     fn restart(&self) -> Result<(), CoreError>;
+
+    /// The file that the next start loads; `None` where the firmware is part of a program.
+    fn image(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// The next start loads this file; what runs goes on.
+    ///
+    /// # Errors
+    /// [`CoreError::Image`] where the firmware is part of a program.
+    fn set_image(&self, image: &Path) -> Result<(), CoreError> {
+        let image = image.display();
+        Err(CoreError::Image(format!("{image}: this board's firmware is part of its program")))
+    }
 }
 
 /// Why a fault was not planted.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Version of the messages; in [`Answer::Info`].
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;
 /// Rate of the line: 8 data bits, no parity, one stop bit.
 pub const BAUD: u32 = 115_200;
 /// Most bytes of a frame with its zeros.
@@ -49,12 +49,13 @@ pub enum Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Test {
-    /// Every word of the data bank keeps both values of every bit; its contents stay. Values: words, first bad
-    /// address.
+    /// Both banks: what nobody uses is marched, data in use takes a pattern and its opposite and stays.
+    /// Values: bytes marched, tested in place, left alone (code, guard); first bad address.
     Tcm = 0,
-    /// The same of the lower half of the on-chip memory.
+    /// The lower half of the on-chip memory is marched. Values likewise.
     Ocm = 1,
-    /// Memory to memory through a loop in the logic.
+    /// Memory to memory through a loop in the logic. Values: bytes, ns, then what was wrong
+    /// ([`LoopEnd`], 0: nothing) and more of it.
     DmaLoopback = 2,
     /// Identities of the kernels. Values: what is right, as bits: `pre`, `post`, gate.
     Kernels = 3,
@@ -97,6 +98,38 @@ impl Test {
     }
 }
 
+/// What was wrong with a loop: the third value of [`Test::DmaLoopback`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum LoopEnd {
+    /// A transfer of somebody else's is set up.
+    InUse = 1,
+    /// A channel stopped.
+    Channel = 2,
+    /// A packet did not arrive whole; then its status word.
+    Packet = 3,
+    /// Other data; then the offset of the first wrong word.
+    Data = 4,
+    /// It did not end.
+    Late = 5,
+}
+
+impl LoopEnd {
+    /// In words; `None` where the number is none.
+    #[must_use]
+    pub fn told(number: u32) -> Option<&'static str> {
+        let all = [Self::InUse, Self::Channel, Self::Packet, Self::Data, Self::Late];
+        let found = all.into_iter().find(|end| *end as u32 == number)?;
+        Some(match found {
+            Self::InUse => "in use",
+            Self::Channel => "a channel stopped",
+            Self::Packet => "a packet did not arrive whole",
+            Self::Data => "other data arrived",
+            Self::Late => "it did not end",
+        })
+    }
+}
+
 /// How a self-test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -126,6 +159,34 @@ pub enum Request {
     Counters,
     /// Runs a self-test: [`Answer::Tested`].
     Run(Test),
+    /// What a kernel says of itself: [`Answer::Kernel`].
+    Identify(Block),
+}
+
+/// A block of the logic that has an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Block {
+    /// Preprocess.
+    Pre,
+    /// Post-process.
+    Post,
+    /// Reject gate.
+    Gate,
+}
+
+impl Block {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pre, Self::Post, Self::Gate];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pre => "pre",
+            Self::Post => "post",
+            Self::Gate => "gate",
+        }
+    }
 }
 
 /// Who is there.
@@ -193,6 +254,9 @@ pub enum Answer<'a> {
     Refused,
     /// A self-test is under way.
     Busy,
+    /// Registers of a block: ID, VERSION, CAPS, HASH. With another ID than it should have nothing more is
+    /// read of it (zeros). `None`: the logic is not loaded.
+    Kernel(Option<[u32; 4]>),
 }
 
 /// Writes a frame into `frame`; its length.

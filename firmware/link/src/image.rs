@@ -81,32 +81,47 @@ fn inside(from: u32, length: usize, size: u32) -> Result<Range<u32>, ImageError>
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Small files, for tests and for the seeds of the fuzzer.
+pub mod made {
+    const HEADER: usize = 0x34;
+    const ENTRY: usize = 0x20;
+    /// Bytes that all segments share, zeros at the file's end.
+    const DATA: usize = 16;
 
-    /// An ELF file of one segment.
-    fn elf(machine: u16, address: u32, file_size: u32) -> Vec<u8> {
-        let mut bytes = vec![0; 0x34 + 0x20 + 16];
+    /// An ELF file for `machine` whose entry is 0x40, of segments with these addresses and lengths. It
+    /// has 16 bytes for them: with a longer one it is cut.
+    #[must_use]
+    pub fn elf(machine: u16, segments: &[(u32, u32)]) -> Vec<u8> {
+        let data = HEADER + ENTRY * segments.len();
+        let mut bytes = vec![0; data + DATA];
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         put(0, b"\x7fELF\x01\x01\x01");
         put(0x10, &2u16.to_le_bytes());
         put(0x12, &machine.to_le_bytes());
         put(0x14, &1u32.to_le_bytes());
         put(0x18, &0x40u32.to_le_bytes());
-        put(0x1C, &0x34u32.to_le_bytes());
-        put(0x28, &0x34u16.to_le_bytes());
-        put(0x2A, &0x20u16.to_le_bytes());
-        put(0x2C, &1u16.to_le_bytes());
-        for (at, value) in [1, 0x54, address, address, file_size, file_size].iter().enumerate() {
-            put(0x34 + at * 4, &u32::to_le_bytes(*value));
+        put(0x1C, &(HEADER as u32).to_le_bytes());
+        put(0x28, &(HEADER as u16).to_le_bytes());
+        put(0x2A, &(ENTRY as u16).to_le_bytes());
+        put(0x2C, &(segments.len() as u16).to_le_bytes());
+        for (place, (address, size)) in segments.iter().enumerate() {
+            let fields = [1, data as u32, *address, *address, *size, *size];
+            for (field, value) in fields.into_iter().enumerate() {
+                put(HEADER + ENTRY * place + 4 * field, &value.to_le_bytes());
+            }
         }
         bytes
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made::elf;
+    use super::*;
 
     #[test]
     fn a_segment_is_found_where_it_belongs() {
-        let bytes = elf(EM_ARM.0, 0x100, 16);
+        let bytes = elf(EM_ARM.0, &[(0x100, 16)]);
         let image = Image::parse(&bytes, 0x1_0000).expect("an image");
         assert_eq!(image.entry, 0x40);
         assert_eq!(image.segments, [(0x100, &[0; 16][..])]);
@@ -114,16 +129,16 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_place() {
-        let outside = elf(EM_ARM.0, 0xFFF8, 16);
+        let outside = elf(EM_ARM.0, &[(0xFFF8, 16)]);
         let error = Image::parse(&outside, 0x1_0000).expect_err("too far");
         assert_eq!(error, ImageError::Outside { from: 0xFFF8, to: 0x1_0008, size: 0x1_0000 });
-        let far = elf(EM_ARM.0, u32::MAX - 3, 16);
+        let far = elf(EM_ARM.0, &[(u32::MAX - 3, 16)]);
         let error = Image::parse(&far, 0x1_0000);
         assert!(matches!(error, Err(ImageError::Outside { .. })), "{error:?}");
-        assert_eq!(Image::parse(&elf(EM_ARM.0, 0, 0), 0x1_0000), Err(ImageError::Empty));
-        let cut = elf(EM_ARM.0, 0, 4096);
+        assert_eq!(Image::parse(&elf(EM_ARM.0, &[(0, 0)]), 0x1_0000), Err(ImageError::Empty));
+        let cut = elf(EM_ARM.0, &[(0, 4096)]);
         assert!(matches!(Image::parse(&cut, 0x1_0000), Err(ImageError::Elf(_))));
-        assert!(matches!(Image::parse(&elf(62, 0, 16), 0x1_0000), Err(ImageError::Elf(_))));
+        assert!(matches!(Image::parse(&elf(62, &[(0, 16)]), 0x1_0000), Err(ImageError::Elf(_))));
         assert!(matches!(Image::parse(b"\x7fELF", 0x1_0000), Err(ImageError::Elf(_))));
     }
 }

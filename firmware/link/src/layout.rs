@@ -10,7 +10,7 @@ pub const MAGIC: u32 = u32::from_le_bytes(*b"TNDL");
 /// that died meanwhile, whose peer may still have DMA under way.
 pub const FORMATTING: u32 = u32::from_le_bytes(*b"tndl");
 /// Changes whenever an offset, a meaning or a message changes.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// Bytes of one ring entry: a length word and the message.
 pub const ENTRY_BYTES: u32 = 256;
 /// Bytes of the longest message.

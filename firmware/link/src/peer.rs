@@ -4,8 +4,8 @@ use crate::{
     error::LinkError,
     layout::{self, ENTRY_BYTES, Geometry, LAYOUT_VERSION, MAGIC, agent, peer, slot},
     memory::SharedMemory,
-    message::{FromPeer, Nanos, SlotRef, ToPeer},
-    ring::{Consumer, Place, Producer},
+    message::{DONE_BYTES, FromPeer, Nanos, SlotRef, ToPeer, encode_done},
+    ring::{self, Consumer, Entry, Place, Producer},
     seqlock,
 };
 
@@ -33,6 +33,8 @@ pub struct LinkPeer<M: SharedMemory> {
     tx: Producer,
     /// Set when the agent has accepted the epoch.
     rx: Option<Consumer>,
+    /// The message that was taken last.
+    entry: Entry,
 }
 
 /// The layout words, read while the agent epoch stood still around them.
@@ -84,7 +86,7 @@ impl<M: SharedMemory> LinkPeer<M> {
             count: geometry.ring_entries,
         };
         let tx = Producer::resume(&mem, place);
-        Ok(Self { mem, geometry, serves, epoch: 0, beat: 0, tx, rx: None })
+        Ok(Self { mem, geometry, serves, epoch: 0, beat: 0, tx, rx: None, entry: Entry::EMPTY })
     }
 
     /// Begins a new life: from here on nothing of an earlier one is seen or answered.
@@ -155,15 +157,32 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// [`LinkError::AgentRestarted`] (again at each call): quiesce, attach and announce again.
     /// Others as [`Consumer::pop`]: count the event and go on.
     pub fn receive(&mut self) -> Option<Result<ToPeer, LinkError>> {
+        Some(self.receive_bytes()?.and_then(ring::decode))
+    }
+
+    /// Takes the next message of this epoch as its bytes, which nobody has looked at. They are a copy.
+    ///
+    /// # Errors
+    /// As [`LinkPeer::receive`], but for [`LinkError::Undecodable`].
+    pub fn receive_bytes(&mut self) -> Option<Result<&[u8], LinkError>> {
         if self.agent_restarted() {
             return Some(Err(LinkError::AgentRestarted));
         }
         if !self.linked() {
             return None;
         }
-        let message = self.rx.as_mut()?.pop(&self.mem)?;
+        let taken = self.rx.as_mut()?.take(&self.mem, &mut self.entry)?;
         // An agent that restarted meanwhile owns the entry that was just read.
-        Some(if self.agent_restarted() { Err(LinkError::AgentRestarted) } else { message })
+        if self.agent_restarted() {
+            return Some(Err(LinkError::AgentRestarted));
+        }
+        Some(taken.map(|()| self.entry.bytes()))
+    }
+
+    /// More messages were there when one was last taken; for those that came since the agent has rung
+    /// again.
+    pub fn has_more(&self) -> bool {
+        self.rx.as_ref().is_some_and(Consumer::has_more)
     }
 
     /// Free entries towards the agent; 0 while not linked.
@@ -183,7 +202,13 @@ impl<M: SharedMemory> LinkPeer<M> {
             return Err(LinkError::NotLinked);
         }
         let tail = self.tx.tail(&self.mem);
-        self.tx.push(&self.mem, tail, message)
+        match message {
+            FromPeer::Done { id, status, stamps, written } => {
+                let words = encode_done(*id, *status, stamps, *written);
+                self.tx.push_words(&self.mem, tail, DONE_BYTES, words)
+            }
+            _ => self.tx.push(&self.mem, tail, message),
+        }
     }
 
     /// What is behind a slot that the agent granted.
@@ -191,23 +216,18 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// # Errors
     /// [`LinkError::NoSuchSlot`], [`LinkError::StaleSlot`], [`LinkError::AgentRestarted`].
     pub fn slot(&self, slot: SlotRef) -> Result<SlotView, LinkError> {
-        let SlotRef { index, generation } = slot;
+        let SlotRef { index, .. } = slot;
         if u32::from(index) >= self.geometry.slots {
             return Err(LinkError::NoSuchSlot(index));
         }
-        let granted = self.mem.load(slot::word(index, slot::GRANT));
-        let returned = self.mem.load(slot::returned(index));
+        let word = |field| self.mem.load(slot::word(index, field));
         let view = SlotView {
-            addr: self.mem.load(slot::word(index, slot::ADDR)),
-            capacity: self.mem.load(slot::word(index, slot::CAPACITY)),
-            class: self.mem.load(slot::word(index, slot::CLASS)),
+            addr: word(slot::ADDR),
+            capacity: word(slot::CAPACITY),
+            class: word(slot::CLASS),
         };
-        if self.agent_restarted() {
-            return Err(LinkError::AgentRestarted);
-        }
-        if generation == 0 || granted != generation || returned == generation {
-            return Err(LinkError::StaleSlot { index, generation });
-        }
+        // Last: what was read belongs to this grant, unless the agent restarted meanwhile.
+        self.held(slot)?;
         Ok(view)
     }
 
@@ -217,8 +237,25 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// # Errors
     /// As [`LinkPeer::slot`].
     pub fn release(&mut self, slot: SlotRef) -> Result<(), LinkError> {
-        self.slot(slot)?;
+        self.held(slot)?;
         self.mem.store(slot::returned(slot.index), slot.generation);
+        Ok(())
+    }
+
+    /// The slot is granted to this side, and was not given back.
+    fn held(&self, slot: SlotRef) -> Result<(), LinkError> {
+        let SlotRef { index, generation } = slot;
+        if u32::from(index) >= self.geometry.slots {
+            return Err(LinkError::NoSuchSlot(index));
+        }
+        let granted = self.mem.load(slot::word(index, slot::GRANT));
+        let returned = self.mem.load(slot::returned(index));
+        if self.agent_restarted() {
+            return Err(LinkError::AgentRestarted);
+        }
+        if generation == 0 || granted != generation || returned == generation {
+            return Err(LinkError::StaleSlot { index, generation });
+        }
         Ok(())
     }
 }

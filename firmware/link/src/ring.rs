@@ -28,6 +28,7 @@ pub struct Place {
 
 impl Place {
     /// Offset of the entry for a free-running index.
+    #[inline(always)]
     const fn entry(&self, index: u32) -> u32 {
         self.entries + (index & (self.count - 1)) * ENTRY_BYTES
     }
@@ -72,22 +73,49 @@ impl Producer {
         tail: u32,
         message: &T,
     ) -> Result<(), LinkError> {
-        match self.head.wrapping_sub(tail) {
-            pending if pending > self.place.count => return Err(LinkError::IndexCorrupt(pending)),
-            pending if pending == self.place.count => return Err(LinkError::Full),
-            _ => {}
-        }
+        self.room(tail)?;
         let mut bytes = [0; MESSAGE_BYTES];
         let used = postcard::to_slice(message, &mut bytes).map_err(|_| LinkError::TooLong)?.len();
-        let entry = self.place.entry(self.head);
-        mem.store_plain(entry, used as u32);
-        for (i, word) in bytes[..used.next_multiple_of(4)].chunks_exact(4).enumerate() {
-            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-            mem.store_plain(entry + 4 + 4 * i as u32, word);
+        let (words, _) = bytes[..used.next_multiple_of(4)].as_chunks::<4>();
+        self.append(mem, used, words.iter().map(|word| u32::from_le_bytes(*word)));
+        Ok(())
+    }
+
+    /// Appends a message of `used` bytes that is encoded already, as its `words`.
+    ///
+    /// # Errors
+    /// As [`Producer::push`], but nothing is too long.
+    pub(crate) fn push_words<M: SharedMemory, const N: usize>(
+        &mut self,
+        mem: &M,
+        tail: u32,
+        used: usize,
+        words: [u32; N],
+    ) -> Result<(), LinkError> {
+        const { assert!(N * 4 <= MESSAGE_BYTES, "longer than an entry") };
+        self.room(tail)?;
+        self.append(mem, used, words.into_iter());
+        Ok(())
+    }
+
+    /// There is room for an entry, with the consumer at `tail`.
+    fn room(&self, tail: u32) -> Result<(), LinkError> {
+        match self.head.wrapping_sub(tail) {
+            pending if pending > self.place.count => Err(LinkError::IndexCorrupt(pending)),
+            pending if pending == self.place.count => Err(LinkError::Full),
+            _ => Ok(()),
+        }
+    }
+
+    fn append<M: SharedMemory>(&mut self, mem: &M, used: usize, words: impl Iterator<Item = u32>) {
+        let mut at = self.place.entry(self.head);
+        mem.store_plain(at, used as u32);
+        for word in words {
+            at = at.wrapping_add(4);
+            mem.store_plain(at, word);
         }
         self.head = self.head.wrapping_add(1);
         mem.store(self.place.head, self.head);
-        Ok(())
     }
 }
 
@@ -96,13 +124,15 @@ impl Producer {
 pub struct Consumer {
     place: Place,
     tail: u32,
+    /// The producer's index as it was last seen.
+    head: u32,
 }
 
 impl Consumer {
     /// Takes over the consuming end at `tail` and says so in its index word.
     pub fn start<M: SharedMemory>(mem: &M, place: Place, tail: u32) -> Self {
         mem.store(place.tail, tail);
-        Self { place, tail }
+        Self { place, tail, head: tail }
     }
 
     /// Takes the next message, if there is one.
@@ -114,7 +144,24 @@ impl Consumer {
         &mut self,
         mem: &M,
     ) -> Option<Result<T, LinkError>> {
+        let mut entry = Entry::EMPTY;
+        Some(match self.take(mem, &mut entry)? {
+            Ok(()) => decode(entry.bytes()),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Takes the next entry, if there is one, out of shared memory and into `entry`; it is not decoded.
+    ///
+    /// # Errors
+    /// As [`Consumer::pop`], but every entry of a possible length is taken.
+    pub fn take<M: SharedMemory>(
+        &mut self,
+        mem: &M,
+        entry: &mut Entry,
+    ) -> Option<Result<(), LinkError>> {
         let head = mem.load(self.place.head);
+        self.head = head;
         let pending = head.wrapping_sub(self.tail);
         if pending == 0 {
             return None;
@@ -123,9 +170,14 @@ impl Consumer {
             self.move_to(mem, head);
             return Some(Err(LinkError::IndexCorrupt(pending)));
         }
-        let message = read_entry(mem, self.place.entry(self.tail));
+        let taken = entry.copy(mem, self.place.entry(self.tail));
         self.move_to(mem, self.tail.wrapping_add(1));
-        Some(message)
+        Some(taken)
+    }
+
+    /// More was there when an entry was last taken. What came since has its own doorbell.
+    pub fn has_more(&self) -> bool {
+        self.head != self.tail
     }
 
     fn move_to<M: SharedMemory>(&mut self, mem: &M, tail: u32) {
@@ -134,18 +186,45 @@ impl Consumer {
     }
 }
 
-/// Copies an entry out of shared memory, then decodes the copy.
-fn read_entry<M: SharedMemory, T: DeserializeOwned>(mem: &M, entry: u32) -> Result<T, LinkError> {
-    let length = mem.load_plain(entry);
-    let used = length as usize;
-    if used == 0 || used > MESSAGE_BYTES {
-        return Err(LinkError::BadLength(length));
+/// A copy of an entry, which nobody else writes to.
+#[derive(Debug)]
+pub struct Entry {
+    bytes: [u8; MESSAGE_BYTES],
+    used: usize,
+}
+
+impl Entry {
+    /// No message.
+    pub const EMPTY: Self = Self { bytes: [0; MESSAGE_BYTES], used: 0 };
+
+    /// The message.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.used]
     }
-    let mut bytes = [0; MESSAGE_BYTES];
-    for (i, word) in bytes[..used.next_multiple_of(4)].chunks_exact_mut(4).enumerate() {
-        word.copy_from_slice(&mem.load_plain(entry + 4 + 4 * i as u32).to_le_bytes());
+
+    fn copy<M: SharedMemory>(&mut self, mem: &M, at: u32) -> Result<(), LinkError> {
+        let length = mem.load_plain(at);
+        let used = length as usize;
+        if used == 0 || used > MESSAGE_BYTES {
+            return Err(LinkError::BadLength(length));
+        }
+        self.used = used;
+        let mut at = at;
+        for word in self.bytes[..used.next_multiple_of(4)].as_chunks_mut::<4>().0 {
+            at = at.wrapping_add(4);
+            *word = mem.load_plain(at).to_le_bytes();
+        }
+        Ok(())
     }
-    match postcard::take_from_bytes(&bytes[..used]) {
+}
+
+/// The message in the bytes of an entry.
+///
+/// # Errors
+/// [`LinkError::Undecodable`].
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LinkError> {
+    match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Ok(message),
         _ => Err(LinkError::Undecodable),
     }

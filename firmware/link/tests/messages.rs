@@ -2,7 +2,10 @@
 
 use tandem_link::{
     layout::MESSAGE_BYTES,
-    message::{Event, FromPeer, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps, ToPeer, Work},
+    message::{
+        DONE_BYTES, Event, FromPeer, JobHead, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps,
+        ToPeer, Work, encode_done,
+    },
 };
 use tandem_model::{
     post::{Element as HeadElement, Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams, Scale},
@@ -114,4 +117,59 @@ fn largest_message_of_every_variant_from_the_peer_fits() {
         let bytes = bytes_of(&message);
         assert!(bytes <= MESSAGE_BYTES, "{name}: {bytes} bytes");
     }
+}
+
+proptest::proptest! {
+    /// `Done` by hand is `Done` by postcard.
+    #[test]
+    fn a_done_has_postcards_bytes(
+        (id, status, written) in (proptest::num::u32::ANY, 0..=10u8, proptest::num::u32::ANY),
+        times in proptest::array::uniform3(proptest::num::u64::ANY),
+    ) {
+        let status: JobStatus = postcard::from_bytes(&[status]).expect("a status");
+        let [received, started, finished] = times;
+        let stamps = Stamps { received, started, finished };
+        let mut words = encode_done(id, status, &stamps, written).map(u32::to_le_bytes).concat();
+        assert!(words.split_off(DONE_BYTES).iter().all(|byte| *byte == 0));
+        let message = FromPeer::Done { id, status, stamps, written };
+        let mut bytes = [0; MESSAGE_BYTES];
+        assert_eq!(words, postcard::to_slice(&message, &mut bytes).expect("fits"));
+    }
+
+    /// A head by hand is what postcard reads, and what follows it are the parameters alone.
+    #[test]
+    fn a_head_is_what_postcard_reads(
+        (id, deadline) in (proptest::num::u32::ANY, proptest::num::u64::ANY),
+        slots in proptest::array::uniform2((proptest::num::u16::ANY, proptest::num::u32::ANY)),
+        post in proptest::bool::ANY,
+    ) {
+        let [input, output] = slots.map(|(index, generation)| SlotRef { index, generation });
+        let work = match if post { largest_post() } else { largest_pre() } {
+            Work::Pre(job) => Work::Pre(PreJob { frame: input, tensor: output, ..job }),
+            Work::Post(job) => Work::Post(PostJob { heads: input, result: output, ..job }),
+        };
+        let mut bytes = [0; MESSAGE_BYTES];
+        let message = ToPeer::Job { id, deadline, work: work.clone() };
+        let bytes = postcard::to_slice(&message, &mut bytes).expect("fits");
+        let (head, params) = JobHead::split(bytes).expect("a job");
+        let lane = if post { Lane::Post } else { Lane::Pre };
+        assert_eq!(head, JobHead { id, deadline, lane, input, output });
+        match work {
+            Work::Pre(job) => assert_eq!(postcard::from_bytes(params), Ok(job.params)),
+            Work::Post(job) => assert_eq!(postcard::from_bytes(params), Ok(job.params)),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_job_has_no_head() {
+    let mut bytes = [0; MESSAGE_BYTES];
+    let other = ToPeer::ConfigureGate { delay: u64::MAX, pulse: u64::MAX };
+    let other = postcard::to_slice(&other, &mut bytes).expect("fits");
+    assert_eq!(JobHead::split(other), None);
+    let mut job = [0; JobHead::BYTES];
+    assert!(JobHead::split(&job).is_some());
+    assert_eq!(JobHead::split(&job[1..]), None, "too short");
+    job[13] = 2;
+    assert_eq!(JobHead::split(&job), None, "no such work");
 }

@@ -2,7 +2,7 @@
 
 use tandem_drivers::{
     bus::Bus,
-    dma::{AxiDma, ChainCache, DmaFault, Limits, probe::LengthProbe, probe::ProbeStep},
+    dma::{AxiDma, DmaFault, Limits, probe::LengthProbe, probe::ProbeStep},
     kernel::{GateDriver, Kernel, KernelError, Post, Pre},
 };
 use tandem_link::{LinkError, message::Nanos, peer::LinkPeer};
@@ -11,10 +11,10 @@ use thiserror::Error;
 
 use crate::{
     config::PipelineConfig,
-    context::until,
+    context::{LaneShare, Store, until},
     gate::gate_epoch,
     kind::LaneKind,
-    lane::{RESET_TIME, SHORT, Unit},
+    lane::{Pace, RESET_TIME, SHORT, Unit},
     platform::Platform,
 };
 
@@ -43,14 +43,15 @@ pub enum BootError {
 }
 
 /// The checked hardware.
-pub struct Hardware<B> {
-    pub pre: Unit<B, Pre>,
-    pub post: Unit<B, Post>,
+pub struct Hardware<'a, B> {
+    pub pre: Unit<'a, B, Pre>,
+    pub post: Unit<'a, B, Post>,
     pub gate: GateDriver<B>,
 }
 
 /// What was found, and the link under its new epoch.
-type Booted<'a, P> = (Hardware<&'a <P as Platform>::Bus>, LinkPeer<&'a <P as Platform>::Memory>);
+type Booted<'a, P> =
+    (Hardware<'a, &'a <P as Platform>::Bus>, LinkPeer<&'a <P as Platform>::Memory>);
 
 /// Stops all DMA of an earlier life, checks the hardware, waits for the agent's block, announces.
 /// `length_bits`: of both DMAs, if they were measured before; they are choices at synthesis.
@@ -59,14 +60,16 @@ pub async fn boot<'a, P: Platform>(
     config: &PipelineConfig,
     proposal: u32,
     length_bits: Option<[u8; 2]>,
+    store: &'a Store,
 ) -> Result<Booted<'a, P>, BootError> {
     let bus = platform.bus();
     // Input chains of frames with a descriptor a row are by far the longest.
     let share = (config.descriptor_bytes / 8) & !63;
     let at = |eighths: u32| config.descriptors + eighths * share;
-    let mut pre =
-        unit(bus, config, config.dma_pre, config.pre, (at(0), 4 * share), (at(4), 2 * share));
-    let mut post = unit(bus, config, config.dma_post, config.post, (at(6), share), (at(7), share));
+    let memory = [(at(0), 4 * share), (at(4), 2 * share)];
+    let mut pre = unit(bus, config, config.dma_pre, config.pre, &store.pre, memory);
+    let memory = [(at(6), share), (at(7), share)];
+    let mut post = unit(bus, config, config.dma_post, config.post, &store.post, memory);
     // Both are stopped before anything else can fail.
     quiesce(platform, &mut pre).await?;
     quiesce(platform, &mut post).await?;
@@ -110,24 +113,30 @@ fn unit<'a, B: Bus, K: LaneKind>(
     config: &PipelineConfig,
     dma: u32,
     kernel: u32,
-    inputs: (u32, u32),
-    outputs: (u32, u32),
-) -> Unit<&'a B, K> {
+    share: &'a LaneShare<K>,
+    memory: [(u32, u32); 2],
+) -> Unit<'a, &'a B, K> {
+    let chains = |channel: usize| {
+        let mut chains = share.chains[channel].borrow_mut();
+        let (base, bytes) = memory[channel];
+        chains.move_to(base, bytes);
+        chains
+    };
     Unit {
         dma: AxiDma::new(bus, dma),
         kernel: Kernel::new(bus, kernel),
         limits: Limits { length_bits: 0, alignment: config.alignment },
-        inputs: ChainCache::new(inputs.0, inputs.1),
-        outputs: ChainCache::new(outputs.0, outputs.1),
+        inputs: chains(0),
+        outputs: chains(1),
         number: 0,
-        fastest: None,
+        fastest: Pace::NONE,
     }
 }
 
 /// Holds the kernel in reset and stops the DMA.
 async fn quiesce<P: Platform, K: LaneKind>(
     platform: &P,
-    unit: &mut Unit<&P::Bus, K>,
+    unit: &mut Unit<'_, &P::Bus, K>,
 ) -> Result<(), BootError> {
     // Another block at the address must not be written.
     unit.kernel.identify().map_err(|error| BootError::Kernel(K::NAME, error))?;
@@ -146,7 +155,7 @@ async fn quiesce<P: Platform, K: LaneKind>(
 async fn measure<P: Platform, K: LaneKind>(
     platform: &P,
     config: &PipelineConfig,
-    unit: &mut Unit<&P::Bus, K>,
+    unit: &mut Unit<'_, &P::Bus, K>,
     descriptor: u32,
 ) -> Result<u8, BootError> {
     let failed = |fault| BootError::Dma(K::NAME, fault);

@@ -15,8 +15,10 @@ use tandem_link::{
 
 use crate::{
     config::PipelineConfig,
-    edf::Queue,
+    edf::{DEPTH, Queue},
     kind::{Job, LaneKind},
+    known::Known,
+    lane::Chains,
     outbox::{Flushed, Outbox},
     platform::Platform,
 };
@@ -25,19 +27,42 @@ use crate::{
 pub struct LaneShare<K: LaneKind> {
     /// Jobs that wait.
     pub queue: RefCell<Queue<Job<K>>>,
+    /// Parameters that came before.
+    pub known: RefCell<Known>,
+    /// Chains of the two channels. A session's hardware borrows them.
+    pub chains: [RefCell<Chains>; 2],
     /// The running job, recovery included, ends before this time; [`Nanos::MAX`] while idle.
     pub busy_until: Cell<Nanos>,
+    /// Jobs wait in the queue.
+    pub waits: Cell<bool>,
     /// Advances whenever the lane is polled.
     pub turns: Cell<u32>,
 }
 
 impl<K: LaneKind> LaneShare<K> {
-    fn new() -> Self {
+    const fn new() -> Self {
         Self {
-            queue: RefCell::new(Queue::new()),
-            busy_until: Cell::new(Nanos::MAX),
+            queue: RefCell::new(Queue::new([const { Job::EMPTY }; DEPTH])),
+            known: RefCell::new(Known::new()),
+            chains: [const { RefCell::new(Chains::new(0, 0)) }; 2],
+            busy_until: Cell::new(0),
+            waits: Cell::new(false),
             turns: Cell::new(0),
         }
+    }
+
+    /// A session begins.
+    fn forget(&self) {
+        self.queue.borrow_mut().forget();
+        self.known.borrow_mut().forget();
+        self.busy_until.set(Nanos::MAX);
+        self.waits.set(false);
+        self.turns.set(0);
+    }
+
+    /// It has a job, or gets one.
+    pub fn stirs(&self) -> bool {
+        self.busy_until.get() != Nanos::MAX || self.waits.get()
     }
 
     /// The lane was polled.
@@ -46,19 +71,53 @@ impl<K: LaneKind> LaneShare<K> {
     }
 }
 
+/// Memory for what waits in a session. It is large, so it lies where the caller has room: a future
+/// that held it would be moved with it.
+pub struct Store {
+    pub(crate) pre: LaneShare<Pre>,
+    pub(crate) post: LaneShare<Post>,
+    outbox: RefCell<Outbox>,
+}
+
+impl Store {
+    /// Nothing waits.
+    // All of its bytes are 0, so that an image has none of them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { pre: LaneShare::new(), post: LaneShare::new(), outbox: RefCell::new(Outbox::new()) }
+    }
+
+    /// A session begins, and has nothing of the one before.
+    fn forget(&self) {
+        self.pre.forget();
+        self.post.forget();
+        self.outbox.borrow_mut().forget();
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// One session's shared state.
 pub struct Context<'a, P: Platform> {
     pub platform: &'a P,
     pub config: &'a PipelineConfig,
+    /// The clock at the beginning of this turn.
+    pub now: Cell<Nanos>,
+    /// The lines' levels then.
+    pub lines: Cell<u32>,
     pub link: RefCell<LinkPeer<&'a P::Memory>>,
     pub gate: RefCell<GateDriver<&'a P::Bus>>,
-    pub pre: LaneShare<Pre>,
-    pub post: LaneShare<Post>,
+    pub pre: &'a LaneShare<Pre>,
+    pub post: &'a LaneShare<Post>,
     /// Delay and pulse as the agent last set them in this session.
     pub gate_settings: Cell<Option<(Nanos, Nanos)>>,
     /// Loads of the programmable logic that this session saw.
     pub logic_resets: Cell<u8>,
-    pub outbox: RefCell<Outbox>,
+    pub outbox: &'a RefCell<Outbox>,
     /// The link is damaged or the agent is another one: the session ends at the next turn.
     pub broken: Cell<bool>,
 }
@@ -69,23 +128,40 @@ impl<'a, P: Platform> Context<'a, P> {
         config: &'a PipelineConfig,
         link: LinkPeer<&'a P::Memory>,
         gate: GateDriver<&'a P::Bus>,
+        store: &'a Store,
     ) -> Self {
+        store.forget();
         Self {
             platform,
             config,
+            now: Cell::new(0),
+            lines: Cell::new(0),
             link: RefCell::new(link),
             gate: RefCell::new(gate),
-            pre: LaneShare::new(),
-            post: LaneShare::new(),
+            pre: &store.pre,
+            post: &store.post,
             gate_settings: Cell::new(None),
             logic_resets: Cell::new(0),
-            outbox: RefCell::new(Outbox::new()),
+            outbox: &store.outbox,
             broken: Cell::new(false),
         }
     }
 
-    /// Queues a message to the agent and sends what fits.
+    /// A turn begins: clock and lines are looked at once for all parts.
+    pub fn turn(&self) {
+        self.now.set(self.platform.now());
+        self.lines.set(self.platform.irq_lines());
+    }
+
+    /// Sends a message to the agent, behind those that wait for room.
     pub fn tell(&self, message: FromPeer) {
+        let sent = {
+            let waits = self.outbox.borrow().len() != 0;
+            !waits && self.link.borrow_mut().send(&message).is_ok()
+        };
+        if sent {
+            return self.platform.ring_agent();
+        }
         self.outbox.borrow_mut().push(message);
         self.flush();
     }
@@ -93,6 +169,9 @@ impl<'a, P: Platform> Context<'a, P> {
     /// Sends what waits; what does not fit is tried again soon.
     pub fn flush(&self) {
         let mut outbox = self.outbox.borrow_mut();
+        if outbox.len() == 0 {
+            return;
+        }
         match outbox.flush(&mut self.link.borrow_mut()) {
             Flushed::Nothing => {}
             Flushed::Sent => self.platform.ring_agent(),

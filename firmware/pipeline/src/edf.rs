@@ -1,87 +1,67 @@
 //! Earliest deadline first.
 
-use core::cmp::Ordering;
-
-use heapless::binary_heap::{BinaryHeap, Min};
 use tandem_link::message::Nanos;
 
 /// Most jobs that wait in one lane. A job holds two of at most 64 slots, so an agent that grants
 /// what it names cannot have more.
 pub const DEPTH: usize = 32;
 
-struct Entry<T> {
-    deadline: Nanos,
-    /// Orders equal deadlines: first come, first served.
-    sequence: u64,
-    item: T,
-}
+/// Places that are taken, a bit each.
+type Places = u32;
+const _: () = assert!(Places::BITS as usize == DEPTH);
 
-impl<T> Entry<T> {
-    fn key(&self) -> (Nanos, u64) {
-        (self.deadline, self.sequence)
-    }
-}
+/// What orders an item: its deadline, and for equal ones which came first.
+type Rank = (Nanos, u32);
 
-impl<T> PartialEq for Entry<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<T> Eq for Entry<T> {}
-
-impl<T> PartialOrd for Entry<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Entry<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-/// A bounded queue that gives the earliest deadline first.
+/// A bounded queue that gives the earliest deadline first. Its items are written and read where they
+/// lie, for they are large and most jobs use little of them.
 pub struct Queue<T> {
-    heap: BinaryHeap<Entry<T>, Min, DEPTH>,
-    next: u64,
+    ranks: [Rank; DEPTH],
+    items: [T; DEPTH],
+    waiting: Places,
+    next: u32,
 }
 
 impl<T> Queue<T> {
-    /// An empty queue.
-    pub const fn new() -> Self {
-        Self { heap: BinaryHeap::new(), next: 0 }
-    }
-
-    /// Adds an item.
-    ///
-    /// # Errors
-    /// The item, if [`DEPTH`] wait already.
-    pub fn push(&mut self, deadline: Nanos, item: T) -> Result<(), T> {
-        let sequence = self.next;
-        self.next += 1;
-        self.heap.push(Entry { deadline, sequence, item }).map_err(|entry| entry.item)
-    }
-
-    /// Takes the item with the earliest deadline.
-    pub fn pop(&mut self) -> Option<T> {
-        self.heap.pop().map(|entry| entry.item)
-    }
-
-    /// Items that wait.
-    pub fn len(&self) -> usize {
-        self.heap.len()
+    /// A queue without a waiting item; `items` are what its places hold meanwhile.
+    pub const fn new(items: [T; DEPTH]) -> Self {
+        Self { ranks: [(0, 0); DEPTH], items, waiting: 0, next: 0 }
     }
 
     /// Nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+    pub fn forget(&mut self) {
+        self.waiting = 0;
+    }
+
+    /// A place for an item, as it was left; it waits from now on. None if [`DEPTH`] wait already.
+    pub fn push(&mut self, deadline: Nanos) -> Option<&mut T> {
+        let place = self.waiting.trailing_ones() as usize;
+        let item = self.items.get_mut(place)?;
+        self.waiting |= 1 << place;
+        self.ranks[place] = (deadline, self.next);
+        self.next = self.next.wrapping_add(1);
+        Some(item)
+    }
+
+    /// The item with the earliest deadline, which waits no longer. It stays as it is until the next
+    /// [`Queue::push`].
+    pub fn pop(&mut self) -> Option<&mut T> {
+        let mut left = self.waiting;
+        let mut first = left.trailing_zeros() as usize;
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if before(self.ranks[place], self.ranks[first]) {
+                first = place;
+            }
+        }
+        let item = self.items.get_mut(first)?;
+        self.waiting &= !(1 << first);
+        Some(item)
     }
 }
 
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Arrivals are counted modulo 2^32, and those that wait are never half of that apart.
+fn before(this: Rank, other: Rank) -> bool {
+    this.0 < other.0 || this.0 == other.0 && (this.1.wrapping_sub(other.1) as i32) < 0
 }

@@ -1,31 +1,16 @@
 //! The gate: triggers out, cancels in. The gate itself keeps the time; being late here costs a
 //! good part its passage and lets no bad one through.
 
-use core::{future::poll_fn, task::Poll};
-
 use tandem_drivers::kernel::Cancel;
 use tandem_link::message::{Event, FromPeer, Nanos};
 
-use crate::{
-    context::Context,
-    outbox::GATE_LIMIT,
-    platform::{Platform, irq},
-};
+use crate::{context::Context, outbox::GATE_LIMIT, platform::Platform};
 
-/// Forwards triggers; never ends. A trigger whose interrupt was lost is found by the timed poll.
-pub async fn run<P: Platform>(context: &Context<'_, P>) {
-    let mut next = 0;
-    poll_fn(|_| {
-        let now = context.platform.now();
-        if context.platform.irq_lines() & irq::GATE != 0 || now >= next {
-            revive(context);
-            forward(context);
-            next = now.saturating_add(context.config.poll_period);
-        }
-        context.platform.wake_at(next);
-        Poll::<()>::Pending
-    })
-    .await;
+/// Forwards triggers. A trigger whose interrupt was lost is found by the next full turn.
+#[inline(never)]
+pub fn turn<P: Platform>(context: &Context<'_, P>) {
+    revive(context);
+    forward(context);
 }
 
 /// The epoch to begin in a gate that has none, in the firmware's `epoch`, after so many loads of the

@@ -1,6 +1,6 @@
 //! Beats while every lane makes progress, and is silent otherwise: the agent draws the conclusion.
 
-use core::{future::poll_fn, task::Poll};
+use tandem_link::message::Nanos;
 
 use crate::{
     context::{Context, LaneShare},
@@ -16,26 +16,31 @@ fn moves<K: LaneKind>(lane: &LaneShare<K>, seen: &mut u32, now: u64) -> bool {
     polled && now <= lane.busy_until.get()
 }
 
-/// Never ends.
-pub async fn run<P: Platform>(context: &Context<'_, P>) {
-    let (mut next, mut beat) = (context.platform.now(), 0u32);
-    let mut seen = [0; 2];
-    poll_fn(|_| {
-        let now = context.platform.now();
-        if now >= next {
-            let alive =
-                [moves(&context.pre, &mut seen[0], now), moves(&context.post, &mut seen[1], now)];
-            if alive == [true; 2] {
-                beat = beat.wrapping_add(1);
-                context.link.borrow_mut().heartbeat(now);
-                context.gate.borrow().heartbeat(beat);
-                context.platform.healthy();
-            }
-            context.gate.borrow_mut().synchronise(false, || context.platform.now());
-            next = now.saturating_add(context.config.heartbeat_period);
+/// The beat.
+pub struct Health {
+    /// When to look at the lanes.
+    pub next: Nanos,
+    beat: u32,
+    seen: [u32; 2],
+}
+
+impl Health {
+    /// Looks at once.
+    pub fn new(now: Nanos) -> Self {
+        Self { next: now, beat: 0, seen: [0; 2] }
+    }
+
+    /// Looks, and beats if all is well.
+    #[inline(never)]
+    pub fn turn<P: Platform>(&mut self, context: &Context<'_, P>, now: Nanos) {
+        let [pre, post] = &mut self.seen;
+        if [moves(context.pre, pre, now), moves(context.post, post, now)] == [true; 2] {
+            self.beat = self.beat.wrapping_add(1);
+            context.link.borrow_mut().heartbeat(now);
+            context.gate.borrow().heartbeat(self.beat);
+            context.platform.healthy();
         }
-        context.platform.wake_at(next);
-        Poll::<()>::Pending
-    })
-    .await;
+        context.gate.borrow_mut().synchronise(false, || context.platform.now());
+        self.next = now.saturating_add(context.config.heartbeat_period);
+    }
 }

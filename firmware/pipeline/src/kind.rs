@@ -1,16 +1,18 @@
 //! What is particular to the jobs of one lane.
 
+use heapless::Vec;
+use serde::de::DeserializeOwned;
 use tandem_drivers::{
     dma::{Plan, PlanError},
     kernel::{KernelKind, Post, Pre},
 };
 use tandem_link::{
     SlotClass,
-    message::{JobId, Lane, Nanos, SlotRef},
+    message::{JobHead, JobId, Lane, Nanos, SlotRef},
 };
 use tandem_model::{post::PostParams, pre::PreParams};
 
-use crate::platform::irq;
+use crate::{known::Member, platform::irq};
 
 /// A job of a lane, as it waits.
 pub struct Job<K: KernelKind> {
@@ -24,12 +26,35 @@ pub struct Job<K: KernelKind> {
     pub input: SlotRef,
     /// Written by the kernel.
     pub output: SlotRef,
-    /// What the kernel does.
-    pub params: K::Params,
+    /// What the kernel does, if that is remembered.
+    pub set: Option<Member>,
+    /// What the kernel does, if that is not remembered, or only since this job: at most one.
+    pub params: Vec<K::Params, 1>,
+}
+
+impl<K: KernelKind> Job<K> {
+    const NO_SLOT: SlotRef = SlotRef { index: 0, generation: 0 };
+    /// No job.
+    pub const EMPTY: Self = Self {
+        id: 0,
+        deadline: 0,
+        received: 0,
+        input: Self::NO_SLOT,
+        output: Self::NO_SLOT,
+        set: None,
+        params: Vec::new(),
+    };
+
+    /// Becomes the job of a message, but for what the kernel does.
+    pub fn fill(&mut self, head: &JobHead, received: Nanos) {
+        let JobHead { id, deadline, input, output, .. } = *head;
+        (self.id, self.deadline, self.received) = (id, deadline, received);
+        (self.input, self.output) = (input, output);
+    }
 }
 
 /// A kernel as the end of a lane.
-pub trait LaneKind: KernelKind {
+pub trait LaneKind: KernelKind<Params: DeserializeOwned> {
     /// Which lane.
     const LANE: Lane;
     /// For logs.

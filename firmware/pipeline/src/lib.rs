@@ -13,24 +13,21 @@ pub mod edf;
 mod gate;
 mod health;
 pub mod kind;
+mod known;
 mod lane;
 mod link;
 mod outbox;
 pub mod platform;
 mod recover;
+mod turn;
 mod verdict;
 
 use core::convert::Infallible;
 
-use embassy_futures::{
-    join::{join, join3},
-    select::select,
-};
-use tandem_drivers::kernel::{Post, Pre};
-
 pub use boot::BootError;
 pub use config::PipelineConfig;
 use context::Context;
+pub use context::Store;
 use platform::Platform;
 pub use tandem_drivers::kernel::GateSetup;
 
@@ -38,12 +35,13 @@ pub use tandem_drivers::kernel::GateSetup;
 pub struct Pipeline<'a, P: Platform> {
     platform: &'a P,
     config: PipelineConfig,
+    store: &'a Store,
 }
 
 impl<'a, P: Platform> Pipeline<'a, P> {
-    /// Nothing is touched yet.
-    pub fn new(platform: &'a P, config: PipelineConfig) -> Self {
-        Self { platform, config }
+    /// Nothing is touched yet. `store` is this pipeline's alone.
+    pub fn new(platform: &'a P, config: PipelineConfig, store: &'a Store) -> Self {
+        Self { platform, config, store }
     }
 
     /// Boots and works. An agent that restarts, and a link that is damaged, begin a new session:
@@ -56,18 +54,13 @@ impl<'a, P: Platform> Pipeline<'a, P> {
         let mut proposal = self.config.epoch;
         let mut length_bits = None;
         loop {
-            let (hardware, link) =
-                boot::boot(self.platform, &self.config, proposal, length_bits).await?;
+            let (mut hardware, link) =
+                boot::boot(self.platform, &self.config, proposal, length_bits, self.store).await?;
             length_bits = Some([hardware.pre.limits.length_bits, hardware.post.limits.length_bits]);
             proposal = link.epoch().wrapping_add(1);
-            let context = Context::new(self.platform, &self.config, link, hardware.gate);
-            // The link first: what it receives is seen by the lanes in the same turn.
-            let lanes = join(
-                lane::run::<P, Pre>(&context, &context.pre, hardware.pre),
-                lane::run::<P, Post>(&context, &context.post, hardware.post),
-            );
-            let work = join3(lanes, gate::run(&context), health::run(&context));
-            select(link::run(&context), work).await;
+            let context =
+                Context::new(self.platform, &self.config, link, hardware.gate, self.store);
+            turn::session(&context, &mut hardware.pre, &mut hardware.post).await;
             defmt::warn!("session over");
         }
     }

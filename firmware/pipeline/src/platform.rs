@@ -28,6 +28,11 @@ pub trait Platform {
     fn wake_at(&self, at: Nanos);
     /// Levels of the lines in [`irq`]. A line that is stuck low is a lost interrupt.
     fn irq_lines(&self) -> u32;
+    /// The agent may have rung since the turn before. A platform that does not know says so; a doorbell
+    /// that was missed is answered a poll period later.
+    fn rung(&self) -> bool {
+        true
+    }
     /// Doorbell to the agent.
     fn ring_agent(&self);
     /// All is well: the pipeline beats, or waits for an agent. A platform with a watchdog feeds it.

@@ -1,12 +1,12 @@
 //! After a failure: what may be damaged beyond the job, and hardware that works again.
 
-use tandem_drivers::dma::Astray;
+use tandem_drivers::dma::{Astray, Chain, engine};
 use tandem_link::message::{Event, FromPeer, JobId, SlotRef};
 
 use crate::{
     context::{Context, LaneShare, until},
     kind::LaneKind,
-    lane::{RESET_TIME, Ready, SHORT, Unit},
+    lane::{RESET_TIME, SHORT, Unit},
     platform::Platform,
 };
 
@@ -15,11 +15,12 @@ pub fn tell_astray<P: Platform>(
     context: &Context<'_, P>,
     id: JobId,
     input: SlotRef,
-    ready: &Ready,
+    job: engine::Job<&Chain>,
+    bytes: u32,
 ) {
     let Ok(input) = context.link.borrow().slot(input) else { return };
-    let own = input.addr..input.addr.saturating_add(ready.bytes as u32);
-    let chains = [&ready.chains.output, &ready.chains.input];
+    let own = input.addr..input.addr.saturating_add(bytes);
+    let chains = [job.output, job.input];
     let bus = context.platform.bus();
     if let Some(Astray { own }) = chains.iter().find_map(|chain| chain.astray(&bus, &own)) {
         context.tell(FromPeer::Event(Event::Astray { id, own }));
@@ -31,7 +32,7 @@ pub fn tell_astray<P: Platform>(
 pub async fn recover<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     share: &LaneShare<K>,
-    unit: &mut Unit<&P::Bus, K>,
+    unit: &mut Unit<'_, &P::Bus, K>,
 ) {
     share.busy_until.set(context.platform.now().saturating_add(RESET_TIME));
     unit.inputs.forget();
@@ -43,9 +44,12 @@ pub async fn recover<P: Platform, K: LaneKind>(
         let end = context.platform.now().saturating_add(RESET_TIME);
         let dma = &unit.dma;
         let reset = until(context.platform, end, || {
+            if dma.reset_done() {
+                return Some(());
+            }
             share.turn();
             context.wake_in(SHORT);
-            dma.reset_done().then_some(())
+            None
         });
         if reset.await.is_some() && held.is_ok() {
             break;

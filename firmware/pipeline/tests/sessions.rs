@@ -8,7 +8,7 @@ use tandem_link::{
     layout::{self, agent},
     message::{Event, FromPeer, JobStatus, ToPeer},
 };
-use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig, platform::Platform};
+use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig, Store, platform::Platform};
 use tandem_sim::axi_dma::DmaConfig;
 use tandem_sim::fault::{Fault, FaultLane};
 
@@ -28,8 +28,9 @@ fn hardware_that_is_not_what_it_should_be_is_refused_before_anything_is_announce
 #[test]
 fn everything_that_lives_across_turns_fits_the_tightly_coupled_memory() {
     let world = World::new();
-    let pipeline = Pipeline::new(world.machine, CONFIG);
-    let bytes = size_of_val(&pipeline.run());
+    let store = Store::new();
+    let pipeline = Pipeline::new(world.machine, CONFIG, &store);
+    let bytes = size_of_val(&pipeline.run()) + size_of::<Store>();
     assert!(bytes <= 48 * 1024, "{bytes} bytes; each of the two memories has 64 KiB");
 }
 

@@ -9,7 +9,7 @@ use tandem_link::crash::{Crash, Faults, LOG_BYTES, Reason, Registers, write};
 
 use crate::board::GUARD;
 use crate::mpu::GUARD_BYTES;
-use crate::platform::SharedWords;
+use crate::platform::{CrashPage, Log};
 use crate::wires;
 
 /// Where the handlers below leave the registers of the instruction that failed.
@@ -149,8 +149,8 @@ pub fn record_reason(reason: Reason, detail: u32) {
 
 fn record(reason: Reason, detail: u32, registers: Registers, faults: Faults) {
     let crash = Crash { reason, time: wires::last_time(), detail, registers, faults };
-    let log = SharedWords::log();
-    write(&SharedWords::crash(), &crash, tandem_link::log::last(&log, LOG_BYTES as u32));
+    let log = Log::new();
+    write(&CrashPage::new(), &crash, tandem_link::log::last(&log, LOG_BYTES as u32));
 }
 
 /// Nothing more from this image.

@@ -1,7 +1,7 @@
 //! defmt on the R5F: whole frames into the log ring, never waiting.
 
 use crate::board;
-use crate::platform::SharedWords;
+use crate::platform::Log;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use tandem_link::log::LogWriter;
@@ -79,7 +79,7 @@ unsafe impl defmt::Logger for RingLogger {
             with_frame(|frame| {
                 let Frame { encoder, bytes, len } = frame;
                 encoder.end_frame(|more| Frame::append(bytes, len, more));
-                LogWriter::attach(SharedWords::log()).write(&frame.bytes[..frame.len]);
+                LogWriter::attach(Log::new()).write(&frame.bytes[..frame.len]);
             });
         }
         TAKEN.store(false, Ordering::Release);

@@ -27,12 +27,13 @@ use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use embassy_executor::raw::Executor;
 use platform::R5Platform;
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 use tandem_link::crash::Reason;
-use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig};
+use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig, Store};
 
 static PENDED: AtomicBool = AtomicBool::new(false);
 static PLATFORM: StaticCell<R5Platform> = StaticCell::new();
+static STORE: ConstStaticCell<Store> = ConstStaticCell::new(Store::new());
 static PIPELINE: StaticCell<Pipeline<'static, R5Platform>> = StaticCell::new();
 static EXECUTOR: StaticCell<Executor> = StaticCell::new();
 
@@ -70,7 +71,7 @@ fn main() -> ! {
     crash::obey_the_watchdog();
     let platform: &'static R5Platform = PLATFORM.init(R5Platform::new(facts));
     let pipeline: &'static Pipeline<'static, R5Platform> =
-        PIPELINE.init(Pipeline::new(platform, config()));
+        PIPELINE.init(Pipeline::new(platform, config(), STORE.take()));
     let executor: &'static Executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));
     match run(platform, pipeline) {
         Ok(token) => executor.spawner().spawn(token),
@@ -94,7 +95,7 @@ fn config() -> PipelineConfig {
         post: board::POST,
         gate: board::GATE,
         descriptors: board::DESCRIPTORS,
-        descriptor_bytes: board::DESCRIPTORS_SIZE,
+        descriptor_bytes: board::DESCRIPTORS_SIZE - console::LOOP_ROOM,
         pool: board::POOL,
         heartbeat_period: u64::from(board::HEARTBEAT_US) * MICROSECOND,
         kernel_timeout: u64::from(board::KERNEL_TIMEOUT_US) * MICROSECOND,

@@ -109,3 +109,19 @@ pub fn protect() {
     });
     aarch32_cpu::asm::isb();
 }
+
+/// Lets the code bank be written (or not again), for the march over its unused end.
+pub fn open_code(open: bool) {
+    let access = if open {
+        region(board::ATCM, TCM, AccessPerms::PrivReadWrite).access
+    } else {
+        CODE.access
+    };
+    // SAFETY: the first region stays where it is and executable, and goes back to what it was.
+    unsafe {
+        Rgnr::write_raw(0);
+        Dracr::write_raw(access & !EXECUTE_NEVER);
+    }
+    aarch32_cpu::asm::dsb();
+    aarch32_cpu::asm::isb();
+}

@@ -26,66 +26,72 @@ pub fn low_vectors() {
 /// This image's bus.
 pub fn bus() -> MmioBus {
     // SAFETY: this image owns the R5F's view of the bus; every address it uses comes from the
-    // board description or a device's register map, is mapped, and no Rust reference covers it
-    // (TCM, where Rust's own data lies, is never reached through the bus).
+    // board description or a device's register map, is mapped, and no Rust reference covers it (of TCM,
+    // where Rust's own data lies, only the self-test's march reaches what nothing uses).
     unsafe { MmioBus::new(0, Some(TCM_ALIAS_RPU0)) }
 }
 
 /// A block of words shared with the agent, over the same bus as everything else.
-pub struct SharedWords {
+pub struct SharedWords<const BASE: u32, const SIZE: u32> {
     bus: MmioBus,
-    base: u32,
-    size: u32,
 }
 
-impl SharedWords {
-    /// The link's block.
-    pub fn link() -> Self {
-        Self { bus: bus(), base: board::LINK, size: board::LINK_SIZE }
-    }
+/// The link's block.
+pub type Link = SharedWords<{ board::LINK }, { board::LINK_SIZE }>;
+/// The page of crash records.
+pub type CrashPage = SharedWords<{ board::CRASH }, { board::CRASH_SIZE }>;
+/// The log ring.
+pub type Log = SharedWords<{ board::LOG }, { board::LOG_SIZE }>;
 
-    /// The page of crash records.
-    pub fn crash() -> Self {
-        Self { bus: bus(), base: board::CRASH, size: board::CRASH_SIZE }
-    }
-
-    /// The log ring.
-    pub fn log() -> Self {
-        Self { bus: bus(), base: board::LOG, size: board::LOG_SIZE }
+impl<const BASE: u32, const SIZE: u32> SharedWords<BASE, SIZE> {
+    /// The block.
+    pub fn new() -> Self {
+        const { assert!(BASE.checked_add(SIZE).is_some(), "a block reaches over the address space") };
+        Self { bus: bus() }
     }
 }
 
-impl SharedMemory for SharedWords {
+// Offsets are inside the block: the MPU refuses what is not.
+impl<const BASE: u32, const SIZE: u32> SharedMemory for SharedWords<BASE, SIZE> {
     fn size(&self) -> u32 {
-        self.size
+        SIZE
     }
+    #[inline(always)]
     fn load(&self, offset: u32) -> u32 {
-        let value = self.bus.read32(self.base + offset);
+        let value = self.bus.read32(BASE.wrapping_add(offset));
         fence(Ordering::Acquire);
         value
     }
+    #[inline(always)]
     fn store(&self, offset: u32, value: u32) {
         fence(Ordering::Release);
-        self.bus.write32(self.base + offset, value);
+        self.bus.write32(BASE.wrapping_add(offset), value);
     }
+    #[inline(always)]
     fn load_plain(&self, offset: u32) -> u32 {
-        self.bus.read32(self.base + offset)
+        self.bus.read32(BASE.wrapping_add(offset))
     }
+    #[inline(always)]
     fn store_plain(&self, offset: u32, value: u32) {
-        self.bus.write32(self.base + offset, value);
+        self.bus.write32(BASE.wrapping_add(offset), value);
     }
 }
 
 /// The machine that the pipeline runs on.
 pub struct R5Platform {
     bus: MmioBus,
-    memory: SharedWords,
+    memory: Link,
     /// Time, interrupts, doorbells, watchdog.
     pub wires: Wires,
     console: RefCell<Console>,
     healthy: Cell<u32>,
     wakes: Cell<u32>,
-    wake: Cell<Option<Nanos>>,
+    /// When the pipeline wants to be polled.
+    wake: Cell<Nanos>,
+    /// The agent's doorbell was among what ended the last sleep.
+    rung: Cell<bool>,
+    /// When console and requests are looked at next.
+    look: Cell<Nanos>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -96,11 +102,13 @@ impl R5Platform {
         Self {
             wires: Wires::start(bus),
             bus,
-            memory: SharedWords::link(),
+            memory: Link::new(),
             console: RefCell::new(Console::start(bus, facts)),
             healthy: Cell::new(0),
             wakes: Cell::new(0),
-            wake: Cell::new(None),
+            wake: Cell::new(Nanos::MAX),
+            rung: Cell::new(false),
+            look: Cell::new(0),
             waker: RefCell::new(None),
         }
     }
@@ -124,7 +132,7 @@ impl R5Platform {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(output);
             }
-            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            self.remember(cx.waker());
             Poll::Pending
         })
         .await
@@ -138,7 +146,7 @@ impl R5Platform {
                 return Poll::Ready(());
             }
             self.wake_at(self.now().saturating_add(PERIOD));
-            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            self.remember(cx.waker());
             Poll::Pending
         })
         .await;
@@ -147,47 +155,73 @@ impl R5Platform {
     /// Sleeps until there may be something to do, then wakes the task.
     pub fn idle(&self) {
         let wires = &self.wires;
-        crate::provoke::look(wires.provoke(), &self.bus);
-        if wires.leave() {
+        loop {
+            let mut now = wires.now();
+            if now >= self.look.get() {
+                self.look_around();
+                now = wires.now();
+                self.look.set(now.saturating_add(console::PERIOD));
+            }
+            let wake = self.wake.get();
+            let due = wake <= now;
+            if due || wires.lines() != 0 || wires.rung() {
+                if due {
+                    self.wake.set(Nanos::MAX);
+                }
+                break;
+            }
+            // What ends the sleep shows in the next round; a line that only lingers wakes nobody.
+            wires.sleep(now, wake.min(self.look.get()));
+        }
+        self.wakes.set(self.wakes.get().wrapping_add(1));
+        self.rung.set(wires.heard());
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// There is one task, and it has one waker.
+    fn remember(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if known.is_none() {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// What has time until the next look: the console, and who wants this core to leave its image.
+    #[inline(never)]
+    fn look_around(&self) {
+        crate::provoke::look(self.wires.provoke(), &self.bus);
+        if self.wires.leave() {
             crash::halt();
         }
         self.console.borrow_mut().turn(self);
-        self.wake_at(wires.now().saturating_add(console::PERIOD));
-        let due = self.wake.get().is_some_and(|at| at <= wires.now());
-        if !due && wires.lines() == 0 && !wires.rung() {
-            // What ends the sleep shows in the next turn; a line that only lingers wakes nobody.
-            wires.sleep(self.wake.get());
-            return;
-        }
-        self.wakes.set(self.wakes.get().wrapping_add(1));
-        wires.heard();
-        if due {
-            self.wake.set(None);
-        }
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
     }
 }
 
 impl Platform for R5Platform {
     type Bus = MmioBus;
-    type Memory = SharedWords;
+    type Memory = Link;
 
     fn bus(&self) -> &MmioBus {
         &self.bus
     }
-    fn memory(&self) -> &SharedWords {
+    fn memory(&self) -> &Link {
         &self.memory
     }
     fn now(&self) -> Nanos {
         self.wires.now()
     }
     fn wake_at(&self, at: Nanos) {
-        self.wake.set(Some(self.wake.get().map_or(at, |earlier| earlier.min(at))));
+        if at < self.wake.get() {
+            self.wake.set(at);
+        }
     }
     fn irq_lines(&self) -> u32 {
         self.wires.lines()
+    }
+    fn rung(&self) -> bool {
+        self.rung.get()
     }
     fn ring_agent(&self) {
         self.wires.ring_agent();

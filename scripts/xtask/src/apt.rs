@@ -29,6 +29,44 @@ pub fn installed(package: &str) -> bool {
         .is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("ok installed"))
 }
 
+/// Downloads a package and unpacks it into `root`, with its libraries installed: for a program that
+/// must not become a service of this machine.
+pub fn unpack(runner: &Runner, package: &str, root: &Path) -> Result<()> {
+    runner.say(&format!("unpacking {package} into {}", root.display()));
+    let _ = std::fs::remove_dir_all(root);
+    let downloads = root.join("downloads");
+    std::fs::create_dir_all(&downloads)?;
+    let download = || {
+        let mut get = Command::new("apt-get");
+        get.args(["download", "-qq", "-o", "APT::Sandbox::User=root", package]);
+        run(get.current_dir(&downloads))
+    };
+    if download().is_err() {
+        run(as_root("apt-get")?.args(["update", "-qq"]))?;
+        download()?;
+    }
+    let found = std::fs::read_dir(&downloads)?.flatten().next();
+    let file = found.with_context(|| format!("apt-get downloaded no {package}"))?.path();
+    let depends = output(Command::new("dpkg-deb").arg("-f").arg(&file).arg("Depends"))?;
+    let names = depends.split(',').filter_map(|one| one.split_whitespace().next());
+    let libraries: Vec<&str> =
+        names.filter(|name| name.starts_with("lib") || *name == "zlib1g").collect();
+    ensure(runner, &libraries, None)?;
+    run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(root))?;
+    Ok(std::fs::remove_dir_all(&downloads)?)
+}
+
+/// A user that a package's own scripts would make, where root runs this.
+pub fn ensure_system_user(runner: &Runner, name: &str) -> Result<()> {
+    if effective_user() != 0 || output(Command::new("getent").args(["passwd", name])).is_ok() {
+        return Ok(());
+    }
+    runner.say(&format!("adding the system user {name}"));
+    run(Command::new("useradd")
+        .args(["--system", "--no-create-home", "--home-dir", "/run/sshd"])
+        .args(["--shell", "/usr/sbin/nologin", name]))
+}
+
 /// `bookworm`, `noble`, ...
 pub fn codename() -> Result<String> {
     let text = std::fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;

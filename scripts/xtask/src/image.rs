@@ -9,7 +9,7 @@ mod table;
 mod vendor;
 
 use crate::qemu::{self, Place, kernel};
-use crate::shell::{Runner, output};
+use crate::shell::{Runner, output, run as run_tool};
 use crate::{apt, assets, cross};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -38,6 +38,9 @@ pub struct Options {
     /// Make it even if parts of the vendor are missing: it does not boot by itself then
     #[arg(long)]
     without_vendor: bool,
+    /// Make it a second time elsewhere and fail if it is not the same, byte for byte
+    #[arg(long)]
+    twice: bool,
 }
 
 /// What all parts of an image need.
@@ -65,9 +68,10 @@ impl Job<'_> {
     }
 }
 
-/// The card that `boards/qemu/tests` boots.
+/// The card that `boards/qemu/tests` boots, which must come out the same when it is made again.
 pub fn for_tests(runner: &Runner) -> Result<()> {
-    run(runner, &Options { board: "qemu".to_owned(), out: None, without_vendor: false })
+    let board = "qemu".to_owned();
+    run(runner, &Options { board, out: None, without_vendor: false, twice: true })
 }
 
 /// Makes it.
@@ -93,19 +97,77 @@ pub fn run(runner: &Runner, options: &Options) -> Result<()> {
         cross::build_arm64(runner, &["tandem-agent", "tandem-agentctl", "tandem-slots"])?;
     let firmware = cross::build_rpu_for(runner, "tandem-rpu", target.name)?;
     let folder = runner.root.join(".tandem/image").join(target.name);
-    fs::create_dir_all(&folder)?;
-    let job = Job { runner, target, kernel, folder, epoch: epoch(runner)? };
-    runner.say("slot: programs, models, recipes, modules as one squashfs");
-    let root = parts::root(&job, &programs, &firmware)?;
-    runner.say("boot partition: kernel, device tree, initramfs, boot script");
-    let boot = boot::partition(&job, &place, &programs)?;
-    let data = parts::data(&job)?;
+    let mut job = Job { runner, target, kernel, folder, epoch: epoch(runner)? };
     let out = options.out.clone().unwrap_or_else(|| job.join("card.img"));
-    runner.say(&format!("writing {}", out.display()));
-    table::assemble(&job, &out, &boot, &root, &data)?;
-    println!("    slot content: {} KiB", fs::metadata(&root)?.len() / 1024);
-    println!("    card:         {} MiB, SHA-256 {}", layout::CARD >> 20, parts::sha256(&out)?);
+    let built = Built { place: &place, programs: &programs, firmware: &firmware };
+    let first = card(&job, &built, &out)?;
+    println!("    slot content: {} KiB", fs::metadata(job.join("root.squashfs"))?.len() / 1024);
+    println!("    card:         {} MiB, SHA-256 {}", layout::CARD >> 20, first.card());
+    if options.twice {
+        runner.say("the same again, in another folder");
+        job.folder.set_extension("again");
+        let second = card(&job, &built, &job.join("card.img"))?;
+        fs::remove_dir_all(&job.folder)?;
+        first.ensure_same(&second)?;
+        println!("    made twice:   the same");
+    }
     Ok(())
+}
+
+/// What was built for an image.
+struct Built<'a> {
+    place: &'a Place,
+    programs: &'a Path,
+    firmware: &'a Path,
+}
+
+/// SHA-256 of each part of a card, and of the card.
+struct Sums(Vec<(&'static str, String)>);
+
+impl Sums {
+    fn of(parts: &[(&'static str, &Path)]) -> Result<Self> {
+        let sum = |(name, path): &(&'static str, &Path)| Ok((*name, parts::sha256(path)?));
+        Ok(Self(parts.iter().map(sum).collect::<Result<_>>()?))
+    }
+
+    fn card(&self) -> &str {
+        self.0.last().map_or("", |(_, sum)| sum)
+    }
+
+    /// Names the first part that is another.
+    fn ensure_same(&self, other: &Self) -> Result<()> {
+        let differs = self.0.iter().zip(&other.0).find(|(one, other)| one != other);
+        match differs {
+            None => Ok(()),
+            Some(((part, one), (_, other))) => bail!(
+                "made twice, the {part} is not the same: SHA-256 {one}, then {other}; something in it \
+                 depends on when or where it is made"
+            ),
+        }
+    }
+}
+
+/// Makes the card of a job in its folder.
+fn card(job: &Job<'_>, built: &Built<'_>, out: &Path) -> Result<Sums> {
+    let runner = job.runner;
+    fs::create_dir_all(&job.folder)?;
+    runner.say("slot: programs, models, recipes, modules as one squashfs");
+    let root = parts::root(job, built.programs, built.firmware)?;
+    runner.say("boot partition: kernel, device tree, initramfs, boot script");
+    let boot = boot::partition(job, built.place, built.programs)?;
+    let data = parts::data(job)?;
+    runner.say(&format!("writing {}", out.display()));
+    table::assemble(job, out, &boot, &root, &data)?;
+    let initramfs = job.join("boot/initramfs.cpio");
+    let device_tree = job.join("boot/system.dtb");
+    Sums::of(&[
+        ("slot's squashfs", &root),
+        ("initramfs", &initramfs),
+        ("device tree", &device_tree),
+        ("boot partition", &boot),
+        ("data partition", &data),
+        ("card", out),
+    ])
 }
 
 /// Packages for images.
@@ -124,6 +186,13 @@ fn epoch(runner: &Runner) -> Result<String> {
     let time = time.trim();
     time.parse::<u64>().with_context(|| format!("SOURCE_DATE_EPOCH is {time:?}, not seconds"))?;
     Ok(time.to_owned())
+}
+
+/// Gives all of a tree one time.
+fn settle(job: &Job<'_>, root: &Path) -> Result<()> {
+    let mut touch = job.tool("find");
+    touch.arg(root).args(["-exec", "touch", "-h", "-d"]).arg(format!("@{}", job.epoch));
+    run_tool(touch.args(["{}", "+"]))
 }
 
 /// An empty folder.

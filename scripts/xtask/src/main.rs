@@ -3,16 +3,18 @@
 mod apt;
 mod assets;
 mod boards;
+mod clients;
 mod cross;
 mod disassembly;
 mod exclusives;
-mod fixture;
+mod foreign;
 mod image;
 mod lint;
 mod mutants;
 mod qemu;
 mod rtl;
 mod shell;
+mod sshd;
 mod test;
 
 use anyhow::Result;
@@ -169,7 +171,9 @@ fn setup(runner: &Runner, all: bool) -> Result<()> {
         cross::ensure_tools(runner)?;
         rtl::ensure_tools(runner)?;
         qemu::ensure_tools(runner)?;
-        fixture::ensure_tools(runner)?;
+        foreign::ensure_tools(runner)?;
+        clients::ensure_tools(runner)?;
+        sshd::ensure_tools(runner)?;
     }
     runner.say("ready: scripts/demo shows the main job, scripts/test runs every test");
     Ok(())

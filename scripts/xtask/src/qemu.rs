@@ -7,7 +7,7 @@ pub mod guest;
 pub mod kernel;
 
 use crate::shell::{Runner, run};
-use crate::{apt, assets, cross, fixture, image};
+use crate::{apt, assets, cross, foreign, image};
 use anyhow::Result;
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub fn run_verb(runner: &Runner, verb: &Verb) -> Result<()> {
         Verb::Shell => run(runner.command(PROGRAM).arg("shell")),
         Verb::Test { filter } => {
             image::for_tests(runner)?;
-            fixture::ensure_tools(runner)?;
+            foreign::ensure_tools(runner)?;
             run(&mut tests(runner, filter.as_deref()))
         }
     }
@@ -99,7 +99,11 @@ pub fn build(runner: &Runner) -> Result<()> {
 pub fn ensure_tools(runner: &Runner) -> Result<()> {
     cross::ensure_tools(runner)?;
     apt::ensure_architecture(runner, "arm64")?;
-    apt::ensure(runner, &["device-tree-compiler", "cpio", "make", "xz-utils"], None)
+    apt::ensure(
+        runner,
+        &["device-tree-compiler", "cpio", "make", "xz-utils", "openssh-client"],
+        None,
+    )
 }
 
 /// `.tandem/qemu`.

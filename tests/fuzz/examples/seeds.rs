@@ -5,8 +5,10 @@ use std::{fs, path::Path};
 
 use serde::Serialize;
 use tandem_agent::control::{ImageRequest, KernelSpec, Request, Response, frame};
+use tandem_agent::firmware::Bundle;
 use tandem_agent::ingest::raw_header;
 use tandem_agent::serial::wire::{self, PART_BYTES, Part};
+use tandem_fixture::camera::{Format, Pattern};
 use tandem_link::console::{Answer, Counters, FRAME_BYTES, Page, Request as Ask, Test, encode};
 use tandem_link::message::{FromPeer, JobStatus, PreJob, SlotRef, Stamps, ToPeer, Work};
 use tandem_model::post::{Detection, Element, Head, HeadKind, PostParams, Scale};
@@ -29,6 +31,7 @@ fn main() {
     slots();
     console();
     rpu_images();
+    pictures();
 }
 
 fn slots() {
@@ -83,26 +86,22 @@ fn rpu_images() {
 }
 
 fn elf(machine: u16, segments: &[u32]) -> Vec<u8> {
-    const HEADER: usize = 0x34;
-    const ENTRY: usize = 0x20;
-    let mut bytes = vec![0; HEADER + ENTRY * segments.len() + 16];
-    let data = (bytes.len() - 16) as u32;
-    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
-    put(0, b"\x7fELF\x01\x01\x01");
-    put(0x10, &2u16.to_le_bytes());
-    put(0x12, &machine.to_le_bytes());
-    put(0x14, &1u32.to_le_bytes());
-    put(0x18, &0x40u32.to_le_bytes());
-    put(0x1C, &(HEADER as u32).to_le_bytes());
-    put(0x28, &(HEADER as u16).to_le_bytes());
-    put(0x2A, &(ENTRY as u16).to_le_bytes());
-    put(0x2C, &(segments.len() as u16).to_le_bytes());
-    for (place, address) in segments.iter().enumerate() {
-        for (field, value) in [1, data, *address, *address, 16, 16].iter().enumerate() {
-            put(HEADER + ENTRY * place + 4 * field, &u32::to_le_bytes(*value));
-        }
-    }
-    bytes
+    let segments: Vec<_> = segments.iter().map(|address| (*address, 16)).collect();
+    tandem_link::image::made::elf(machine, &segments)
+}
+
+/// Patterns as files and as rows; the first byte says how they are to be read.
+fn pictures() {
+    let bars = Pattern::Bars.picture(Format::Rgb8, 40, 16);
+    let file = bars.to_png().expect("a PNG");
+    save("picture", "ok-bars", &[&[0], &file[..]].concat());
+    save("picture", "kind", &[&[1], &file[..]].concat());
+    save("picture", "cut", &[&[0], &file[..file.len() / 2]].concat());
+    let ramp = Pattern::Ramp.picture(Format::Bayer8, 32, 16);
+    // Rows of a mosaic; then sides and stride.
+    let sides = [130, 32, 0, 16, 0, 32, 0, 0, 0];
+    save("picture", "ok-rows", &[&sides, &ramp.bytes[..]].concat());
+    save("picture", "short-rows", &[&sides, &ramp.bytes[1..]].concat());
 }
 
 fn save(target: &str, name: &str, bytes: &[u8]) {
@@ -168,10 +167,25 @@ fn messages() {
         Request::Inspect(image),
         Request::RecipeCheck { file: "r.toml".into(), text: "model = \"m/1\"".into() },
         Request::Kernel { spec, input: vec![0; 4].into() },
+        Request::PolicyApply { file: "p.yaml".into(), text: "name: p".into() },
     ];
     let frames: Vec<u8> =
         requests.iter().flat_map(|r| frame::encode(r).expect("it fits")).collect();
     save("control", "ok-requests", &frames);
+    let bundle =
+        Bundle { file: "m".into(), manifest: "schema = 1".into(), image: vec![1, 2].into() };
+    let care = [
+        Request::FirmwareInfo,
+        Request::FirmwareCheck(bundle.clone()),
+        Request::FirmwareUpdate(bundle),
+        Request::BitstreamList,
+        Request::BitstreamCurrent,
+        Request::BitstreamCheck("detect".into()),
+        Request::BitstreamLoad("detect".into()),
+        Request::BoardInfo,
+    ];
+    let frames: Vec<u8> = care.iter().flat_map(|r| frame::encode(r).expect("it fits")).collect();
+    save("control", "ok-care", &frames);
     let error = tandem_agent::api::ApiError::new("code", "field", "message");
     let responses = [Response::Progress(1, 2), Response::Done, Response::Error(error)];
     let frames: Vec<u8> =

@@ -1,7 +1,7 @@
 //! Bitstreams: images, manifests and kernel sets.
 
 use tandem_bitstreams::image::{Image, Order};
-use tandem_bitstreams::{KernelSet, Manifest, tcl};
+use tandem_bitstreams::{KernelSet, Manifest, Record, tcl};
 use tandem_boards::Board;
 
 /// An image. What is read survives the conversion to what a board loads.
@@ -33,5 +33,14 @@ pub fn manifest(bytes: &[u8]) -> bool {
         let value = value.unwrap_or_else(|| panic!("no variable: {line}"));
         assert!(!value.contains(['{', '}', '[', ']', '$', ';', '\\', '"']), "{line}");
     }
+    true
+}
+
+/// The record of the last load: what is accepted survives being written.
+pub fn bitstream_record(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(record) = Record::parse(text, "r") else { return false };
+    let again = toml::to_string(&record).expect("a record is TOML");
+    assert_eq!(Record::parse(&again, "r").expect("accepted before"), record);
     true
 }

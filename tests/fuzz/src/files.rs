@@ -12,6 +12,7 @@ use tandem_fixture::Plan;
 use tandem_fixture::limits::{Judgement, Value};
 use tandem_fixture::source::read_identity;
 use tandem_model::pre::Frame;
+use tandem_policy::{Catalog, Document, EngineEntry, EngineKind, EngineSet, Facts};
 use tempfile::TempDir;
 
 /// A recipe's text: parsed, held against a model, and asked for verdicts on objects that a model
@@ -37,6 +38,52 @@ pub fn recipe(bytes: &[u8]) -> bool {
             let (rule, _) = judge.explain(&record, objects);
             let trace = judge.trace(objects, size);
             assert_eq!((&trace.rule, trace.result), (&rule, record.outcome));
+        }
+    }
+    true
+}
+
+/// A routing policy's text: read, held against an agent, asked about jobs, compared with itself.
+pub fn policy(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(findings) => {
+            assert!(!findings.is_empty(), "refused without a reason");
+            // YAML ends lines with \r, too.
+            let lines = text.matches(['\n', '\r']).count() as u32 + 1;
+            for finding in findings {
+                assert!(
+                    finding.at.is_none_or(|at| (1..=lines).contains(&at.line) && at.column > 0)
+                );
+                assert!(finding.render("p.yaml", text).starts_with("p.yaml"));
+            }
+            return false;
+        }
+    };
+    assert_eq!(tandem_policy::diff(&document, &document), []);
+    let entry = |name: &str, kind| EngineEntry { name: name.to_owned(), kind };
+    let engines =
+        vec![entry("tcp://10.0.2.2:7700", EngineKind::Worker), entry("rten", EngineKind::Cpu)];
+    let models = vec!["yolov3-tiny/1".to_owned()];
+    let catalog = Catalog { models, engines, ..Catalog::default() };
+    let Ok(policy) = catalog.bind(document) else { return false };
+    for (job, stream) in ["", "audit", "packing-1", "\u{df}*?"].into_iter().enumerate() {
+        for (ready, load, deadline_ms) in [(0, 0.0, 0), (1, 0.5, 300), (3, 1.0, u32::MAX)] {
+            let facts = Facts {
+                job: job as u64,
+                model: "yolov3-tiny/1",
+                stream,
+                priority: None,
+                deadline_ms,
+                logic_up: ready != 0,
+                ready: EngineSet(ready),
+                load,
+            };
+            let (decision, explained) = (policy.decide(&facts), policy.explain(&facts));
+            let first = explained.rules.iter().position(|rule| rule.why_not.is_empty());
+            assert_eq!(decision.rule.map(usize::from), first);
+            assert_ne!(decision.route.engines, EngineSet::default());
         }
     }
     true

@@ -9,9 +9,9 @@ use tandem_link::log::{
 };
 use tandem_link::master::{LinkMaster, fresh_epoch};
 use tandem_link::memory::HostMemory;
-use tandem_link::message::{FromPeer, SlotRef, ToPeer, Work};
+use tandem_link::message::{FromPeer, JobHead, Lane, PostJob, PreJob, SlotRef, ToPeer, Work};
 use tandem_link::peer::LinkPeer;
-use tandem_link::ring::{Consumer, Place, Producer};
+use tandem_link::ring::{Consumer, Place, Producer, decode};
 use tandem_link::slot::{Granted, Owned};
 use tandem_link::{LinkError, SharedMemory, SlotClass, SlotInit};
 use tandem_model::pre::{Frame, Layout, PreParams};
@@ -21,6 +21,7 @@ use crate::input::Input;
 /// One ring entry as the other side may have left it: its length word, then its bytes. Decoded
 /// both as a message to the peer and as one from it; what decodes must survive a second trip.
 pub fn link_messages(bytes: &[u8]) -> bool {
+    head(bytes.get(4..).unwrap_or_default());
     let to_peer = entry::<ToPeer>(bytes);
     if let Some(ToPeer::Job { work, .. }) = &to_peer {
         // The firmware asks this of every job.
@@ -30,6 +31,20 @@ pub fn link_messages(bytes: &[u8]) -> bool {
         };
     }
     entry::<FromPeer>(bytes).is_some() || to_peer.is_some()
+}
+
+/// Where the firmware takes a job by its head, it gets what the whole message says.
+fn head(bytes: &[u8]) {
+    let Some((head, params)) = JobHead::split(bytes) else { return };
+    let whole = decode::<ToPeer>(bytes);
+    let work = match head.lane {
+        Lane::Pre => decode(params)
+            .map(|params| Work::Pre(PreJob { frame: head.input, tensor: head.output, params })),
+        Lane::Post => decode(params)
+            .map(|params| Work::Post(PostJob { heads: head.input, result: head.output, params })),
+    };
+    let JobHead { id, deadline, .. } = head;
+    assert_eq!(whole, work.map(|work| ToPeer::Job { id, deadline, work }));
 }
 
 fn entry<T: Serialize + DeserializeOwned + Clone + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {

@@ -61,6 +61,19 @@ pub struct Stage {
     pub us: f64,
 }
 
+/// Which way a routing policy sent an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTaken {
+    /// Policy, `name@version`.
+    pub policy: String,
+    /// Rule that matched, or `default`.
+    pub rule: String,
+    /// `fpga-gpu-fpga`, `gpu-only`, `cpu-only`, `remote`.
+    pub route: String,
+    /// It was one of the rule's canary.
+    pub canary: bool,
+}
+
 /// The answer to one image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
@@ -80,6 +93,9 @@ pub struct Inspection {
     pub model: String,
     /// Recipe that answered.
     pub recipe: String,
+    /// The routing policy that sent it there; `null` without one.
+    #[serde(default)]
+    pub route: Option<RouteTaken>,
     /// Why there is no judgement; `null` where there is one.
     pub error: Option<ApiError>,
     /// Gate tag, when the part came through the trigger.

@@ -51,9 +51,23 @@ pub enum Change {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Booting { until: Nanos },
-    Up { beat: u32, still: u32 },
-    Down { beat: u32, restart: Restart },
+    Booting {
+        until: Nanos,
+    },
+    Up {
+        beat: u32,
+        still: u32,
+    },
+    Down {
+        beat: u32,
+        restart: Restart,
+    },
+    /// An operator has it; `joined` if its epoch is one that jobs may go to, `anew` if it was announced
+    /// since. A core may announce itself before it is said to run.
+    Held {
+        joined: bool,
+        anew: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +119,7 @@ impl Health {
             State::Booting { .. } => PeerState::Booting,
             State::Up { .. } => PeerState::Up,
             State::Down { .. } => PeerState::Down,
+            State::Held { .. } => PeerState::Held,
         }
     }
 
@@ -146,6 +161,11 @@ impl Health {
                 None
             }
             State::Down { beat: last, restart } => self.tick_down(now, last, beat, restart),
+            State::Held { joined, anew } => {
+                let joined = joined && (anew || core() == CoreState::Running);
+                self.state = State::Held { joined, anew };
+                None
+            }
         }
     }
 
@@ -195,11 +215,32 @@ impl Health {
         Change::Down(self.reason)
     }
 
+    /// No new jobs to the peer until [`Health::release`], and nothing is done about what becomes of it.
+    pub fn hold(&mut self) {
+        self.reason = Incident::R5Held;
+        self.state = State::Held { joined: self.is_up(), anew: false };
+    }
+
+    /// Ends a hold. A peer that has joined and whose core runs is up; another one has its time to
+    /// announce itself.
+    pub fn release(&mut self, now: Nanos, beat: u32, core: CoreState) {
+        let State::Held { joined, .. } = self.state else { return };
+        self.next_tick = now;
+        self.state = match joined && core == CoreState::Running {
+            true => State::Up { beat, still: 0 },
+            false => State::Booting { until: now.saturating_add(self.config.announce_within) },
+        };
+    }
+
     /// The peer announced a new epoch. `Some` if nothing had led to expect one: it died and came
     /// back between two ticks.
     pub fn announced(&mut self, now: Nanos, beat: u32) -> Option<Incident> {
         let unexpected = self.is_up();
         self.counters.flow(Flow::R5Epochs);
+        if let State::Held { .. } = self.state {
+            self.state = State::Held { joined: true, anew: true };
+            return None;
+        }
         self.state = State::Up { beat, still: 0 };
         self.next_tick = now;
         unexpected.then(|| {

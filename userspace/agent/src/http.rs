@@ -1,6 +1,12 @@
-//! The inspection API over HTTP: `POST /v1/inspect`, `GET /healthz`, `GET /metrics`.
+//! The inspection API over HTTP. Its document is `openapi.json`, beside this file and at
+//! `/v1/openapi.json`.
+
+mod body;
+mod stream;
+mod verdicts;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -15,7 +21,8 @@ use crate::api::{ApiError, Inspection};
 use crate::control::ImageRequest;
 use crate::control::frame::MAX_FRAME_BYTES;
 use crate::counters::to_prometheus;
-use crate::service::{Service, Status};
+use crate::routing::JobOptions;
+use crate::service::{PassedList, Service, Status};
 
 /// Largest body, the same as the largest message of the socket.
 pub const MAX_BODY_BYTES: usize = MAX_FRAME_BYTES as usize;
@@ -27,6 +34,24 @@ struct Options {
     name: Option<String>,
     deadline_ms: Option<u32>,
     recipe: Option<String>,
+    stream: Option<String>,
+    priority: Option<u8>,
+    /// The part at the gate that the image shows.
+    tag: Option<u32>,
+    /// Epoch of that tag; the newest part with the tag without it.
+    gate_epoch: Option<u32>,
+}
+
+/// Which parts a client asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    /// Sequence of the part that it saw last.
+    #[serde(default)]
+    after: u64,
+    /// How long to wait for one, at most half a minute.
+    #[serde(default)]
+    wait_ms: u32,
 }
 
 /// The routes over one service.
@@ -37,6 +62,10 @@ pub fn router(service: Arc<Service>) -> Router {
 fn limited(service: Arc<Service>, body_bytes: usize) -> Router {
     Router::new()
         .route("/v1/inspect", post(inspect))
+        .route("/v1/inspect/stream", post(stream::inspect))
+        .route("/v1/triggers", get(triggers))
+        .route("/v1/verdicts", get(verdicts::follow))
+        .route("/v1/openapi.json", get(document))
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .fallback(not_found)
@@ -70,7 +99,8 @@ fn status_of(code: &str) -> StatusCode {
     match code {
         "image_too_large" | "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "image_format" | "image_unsupported" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "recipe_unknown" | "not_found" => StatusCode::NOT_FOUND,
+        "recipe_unknown" | "tag_unknown" | "not_found" => StatusCode::NOT_FOUND,
+        "gate_off" | "tag_missing" => StatusCode::CONFLICT,
         "wrong_method" => StatusCode::METHOD_NOT_ALLOWED,
         "busy" | "stopping" => StatusCode::SERVICE_UNAVAILABLE,
         "no_answer" => StatusCode::GATEWAY_TIMEOUT,
@@ -87,10 +117,7 @@ async fn inspect(
     query: Result<Query<Options>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Inspection>, Failure> {
-    let Query(query) = query.map_err(|error| {
-        let message = format!("{}; known are name, deadline_ms, recipe", error.body_text());
-        ApiError::new("bad_request", "query", message)
-    })?;
+    let query = known(query, "name, deadline_ms, recipe, stream, priority, tag, gate_epoch")?;
     let options = with_headers(query, &headers)?;
     let body = body.map_err(|error| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -104,8 +131,42 @@ async fn inspect(
         bytes: Vec::from(body).into(),
         deadline_ms: options.deadline_ms,
         recipe: options.recipe,
+        options: JobOptions {
+            stream: options.stream.unwrap_or_default(),
+            priority: options.priority,
+            id: None,
+        },
     };
-    Ok(Json(service.inspect(request).await?))
+    if options.gate_epoch.is_some() && options.tag.is_none() {
+        let message = "gate_epoch says of which epoch a tag is: give tag, too";
+        return Err(ApiError::new("tag_missing", "gate_epoch", message).into());
+    }
+    Ok(Json(match options.tag {
+        None => service.inspect(request).await?,
+        Some(tag) => {
+            // Looked up before the image is read: a part that nobody knows takes no slot.
+            let part = service.part(tag, options.gate_epoch)?;
+            service.inspect_part(request, Some(part)).await?
+        }
+    }))
+}
+
+/// Parts that passed the trigger, each with the tag that its image is to bring.
+async fn triggers(
+    State(service): State<Arc<Service>>,
+    query: Result<Query<Since>, QueryRejection>,
+) -> Result<Json<PassedList>, Failure> {
+    let since = known(query, "after, wait_ms")?;
+    let wait = Duration::from_millis(since.wait_ms.into());
+    Ok(Json(service.triggers(since.after, wait).await?))
+}
+
+/// The query, or what is wrong with it and what there is.
+fn known<T>(query: Result<Query<T>, QueryRejection>, names: &str) -> Result<T, ApiError> {
+    query.map(|Query(query)| query).map_err(|error| {
+        let message = format!("{}; known are {names}", error.body_text());
+        ApiError::new("bad_request", "query", message)
+    })
 }
 
 /// A query wins over the header of the same name.
@@ -115,17 +176,28 @@ fn with_headers(query: Options, headers: &HeaderMap) -> Result<Options, ApiError
         Some(Ok(text)) => Ok(Some(text.to_owned())),
         Some(Err(_)) => Err(ApiError::new("bad_request", name, "The header is not plain text")),
     };
-    let deadline_ms = match (query.deadline_ms, text("x-tandem-deadline-ms")?) {
+    let number = |query: Option<u32>, name: &'static str| match (query, text(name)?) {
+        (None, Some(text)) => text.parse().map(Some).map_err(|_| {
+            let message = format!("{text:?} is no whole number below 2^32");
+            ApiError::new("bad_request", name, message)
+        }),
+        (query, _) => Ok(query),
+    };
+    let priority = match (query.priority, text("x-tandem-priority")?) {
         (None, Some(text)) => Some(text.parse().map_err(|_| {
-            let message = format!("{text:?} is no number of milliseconds");
-            ApiError::new("bad_request", "x-tandem-deadline-ms", message)
+            let message = format!("{text:?} is no priority, use 0 to 255");
+            ApiError::new("bad_request", "x-tandem-priority", message)
         })?),
-        (deadline, _) => deadline,
+        (priority, _) => priority,
     };
     Ok(Options {
+        deadline_ms: number(query.deadline_ms, "x-tandem-deadline-ms")?,
+        tag: number(query.tag, "x-tandem-tag")?,
+        gate_epoch: number(query.gate_epoch, "x-tandem-gate-epoch")?,
         name: query.name.or(text("x-tandem-name")?),
-        deadline_ms,
         recipe: query.recipe.or(text("x-tandem-recipe")?),
+        stream: query.stream.or(text("x-tandem-stream")?),
+        priority,
     })
 }
 
@@ -142,15 +214,21 @@ async fn metrics(State(service): State<Arc<Service>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("http/openapi.json"))
+}
+
 async fn not_found() -> Failure {
-    let message = "Known are POST /v1/inspect, GET /healthz and GET /metrics";
+    let message = "No such path; GET /v1/openapi.json tells which there are";
     Failure(ApiError::new("not_found", "path", message))
 }
 
 async fn wrong_method() -> Failure {
-    let message = "Use POST for /v1/inspect and GET for /healthz and /metrics";
+    let message = "Use POST for what takes images and GET for the rest; see GET /v1/openapi.json";
     Failure(ApiError::new("wrong_method", "method", message))
 }
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod tests;

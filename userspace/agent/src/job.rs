@@ -11,10 +11,12 @@ use tandem_link::SharedMemory;
 use tandem_link::message::{JobId, Nanos};
 use tandem_link::slot::{Granted, Owned, SlotTable};
 use tandem_model::pre::PreParams;
+use tandem_policy::EngineSet;
 
 use crate::api::{ApiError, Detection, Inspection, Outcome, Silicon, Stage, Verdict};
 use crate::counters::{IncidentSet, StageName};
 use crate::judge::{Policy, RawDetection, VerdictRecord};
+use crate::routing::{JobOptions, Routed};
 use crate::ticket;
 
 /// Jobs that the data plane has at once.
@@ -113,6 +115,10 @@ pub struct Answer {
     pub degraded: IncidentSet,
     /// Model and recipe that it ran under.
     pub policy: Arc<Policy>,
+    /// What the client said for routing.
+    pub options: JobOptions,
+    /// The routing policy that it was admitted under, and its decision; `None` without one.
+    pub routed: Option<Routed>,
     /// The part at the gate.
     pub tag: Option<GateTag>,
     /// The tensor, where it was asked for instead of a verdict.
@@ -173,6 +179,7 @@ impl Answer {
             model: self.policy.model.to_string(),
             recipe: self.policy.judge.recipe().to_owned(),
             error,
+            route: self.routed.as_ref().map(Routed::taken),
             tag: self.tag.map(|tag| tag.tag),
             image: self.name,
         }
@@ -278,6 +285,10 @@ pub struct Job {
     pub id: JobId,
     /// A run of the stage failed: it goes to the CPU lane, or to the engine that stands by.
     pub to_cpu: bool,
+    /// Its route has the programmable logic run the stages around the model.
+    pub logic: bool,
+    /// Engines that its route allows.
+    pub engines: EngineSet,
     /// When the present stage began to wait.
     pub stage_began: Nanos,
     /// Slots were back without an answer at the last health tick.
@@ -312,6 +323,8 @@ impl Default for Job {
             client: None,
             id: 0,
             to_cpu: false,
+            logic: true,
+            engines: EngineSet::ALL,
             stage_began: 0,
             in_doubt: false,
             unanswered: false,

@@ -79,19 +79,20 @@ impl Logs {
         let _ = tokio::time::timeout(LIMIT, drained.wait_for(|passes| *passes >= seen + 2)).await;
     }
 
-    /// Drains `source` until it returns `None`: the board is gone. It appends raw bytes and
+    /// Drains `source` until it returns `None`: the board is gone, or has another image. It appends raw bytes and
     /// returns how many were lost before them. `table` decodes them.
     pub async fn drain(self, table: Option<Table>, source: impl Fn(&mut Vec<u8>) -> Option<u32>) {
-        let Some(table) = table else {
+        if table.is_none() {
             self.push(note("warn", "The program holds no defmt table, its log cannot be decoded"));
-            return;
-        };
-        let mut decoder = Decoder::new(&table);
+        }
+        let mut decoder = table.as_ref().map(Decoder::new);
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
             let Some(lost) = source(&mut bytes) else { return };
-            decoder.lines(&bytes, lost, |line| self.push(line));
+            if let Some(decoder) = &mut decoder {
+                decoder.lines(&bytes, lost, |line| self.push(line));
+            }
             self.0.drained.send_modify(|passes| *passes += 1);
             tokio::time::sleep(DRAIN_EVERY).await;
         }
@@ -180,8 +181,13 @@ mod tests {
     #[test]
     fn without_a_table_the_log_says_so() {
         let logs = Logs::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(logs.clone().drain(None, |_| Some(0)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let left = std::cell::Cell::new(2);
+        let source = |_: &mut Vec<u8>| {
+            left.set(left.get() - 1);
+            (left.get() > 0).then_some(0)
+        };
+        runtime.block_on(logs.clone().drain(None, source));
         assert!(logs.since(0).0[0].text.contains("defmt table"));
     }
 }

@@ -7,11 +7,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
+use tandem_agent::gate::{GateOption, Length, Way};
 use tandem_agent::http;
 use tandem_agent::serial::{self, Tty};
 use tandem_agent::server::{Socket, default_socket};
 use tandem_agent::service::Service;
-use tandem_agent::setup::{FIRMWARE, JOIN_WITHIN, Setup};
+use tandem_agent::setup::{BITSTREAMS, FIRMWARE, JOIN_WITHIN, STATE, Setup};
+use tandem_policy::Source;
+use tandem_serve::args::ServeArgs;
+use tandem_serve::{Core, server as protocol};
 use tandem_worker::Engines;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,9 +34,14 @@ Examples:
   agentd --board boards/zcu102.toml         a real board: its device tree must be in force
   agentd --serial /dev/ttyPS1               agentctl --target agent+serial:///dev/ttyUSB1, too
   agentd --engine tcp://10.0.2.2:7700,rten  a gpu-worker there; the CPU here while it is lost
+  agentd --policy redis://10.0.2.3#line-1   routing policies from Redis, followed while it runs
+  agentd --gate-delay 400ms --gate-pulse 20ms   a line with a reject arm
+  agentd --serve-rest 127.0.0.1:8000 --serve-grpc 127.0.0.1:8001 --serve-models userspace/models
 
 Then:
   curl --data-binary @bus.jpg 'http://127.0.0.1:8080/v1/inspect?name=bus'
+  curl 'http://127.0.0.1:8080/v1/triggers?wait_ms=5000'        with a gate: parts and their tags
+  curl --data-binary @part.jpg 'http://127.0.0.1:8080/v1/inspect?tag=17'
   agentctl --target unix:///run/tandem/agent.sock status"
 )]
 struct Options {
@@ -42,6 +51,12 @@ struct Options {
     /// Image of the R5F, for boards that are not virtual
     #[arg(long, value_name = "FILE", default_value = FIRMWARE)]
     firmware: PathBuf,
+    /// Folder for what lasts: updates of that image (`agentctl firmware update`)
+    #[arg(long, value_name = "DIR", default_value = STATE, env = "STATE_DIRECTORY")]
+    state: PathBuf,
+    /// Folder of bitstreams, NAME/manifest.toml, for boards that are not virtual
+    #[arg(long, value_name = "DIR", default_value = BITSTREAMS, env = "TANDEM_BITSTREAMS")]
+    bitstreams: PathBuf,
     /// Folder of models, NAME/VERSION/model.toml; found upward from here without it
     #[arg(long, value_name = "DIR", env = "TANDEM_MODELS")]
     models: Option<PathBuf>,
@@ -55,6 +70,10 @@ struct Options {
     /// behind them stands by: tcp://10.0.2.2:7700,rten
     #[arg(long, default_value = "auto", value_name = "LIST")]
     engine: Engines,
+    /// Routing policy: a file, a folder of *.yaml (the highest version counts), or a Redis,
+    /// redis://HOST:PORT/DB#NAME (key tandem:policy:NAME); followed while agentd runs
+    #[arg(long, value_name = "SOURCE")]
+    policy: Option<Source>,
     /// Threads of one inference; one per core without it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -67,6 +86,13 @@ struct Options {
     #[arg(long, value_name = "MS", default_value_t = 250,
           value_parser = clap::value_parser!(u64).range(20..=60_000))]
     frozen_after_ms: u64,
+    /// The reject gate: way from trigger to arm, 120ms or 3500counts of the belt's encoder. Every part
+    /// is rejected there unless a pass with its tag comes before
+    #[arg(long, value_name = "LENGTH", requires = "gate_pulse")]
+    gate_delay: Option<Way>,
+    /// The reject gate: how long the arm's pulse is, 20ms
+    #[arg(long, value_name = "LENGTH", requires = "gate_delay")]
+    gate_pulse: Option<Length>,
     /// Address of the HTTP API; "none" for no HTTP
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
@@ -76,6 +102,8 @@ struct Options {
     /// Path of agentctl's socket
     #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
     socket: PathBuf,
+    #[command(flatten)]
+    serve: ServeArgs,
 }
 
 impl Options {
@@ -84,6 +112,8 @@ impl Options {
         let mut setup = Setup::near(&here);
         setup.board.clone_from(&self.board);
         setup.firmware.clone_from(&self.firmware);
+        setup.state.clone_from(&self.state);
+        setup.bitstreams.clone_from(&self.bitstreams);
         if let Some(models) = &self.models {
             setup.models.clone_from(models);
         }
@@ -92,7 +122,10 @@ impl Options {
         }
         setup.recipe.clone_from(&self.recipe);
         setup.choose(&self.engine);
+        setup.policy.clone_from(&self.policy);
         setup.engine.threads = self.threads;
+        setup.gate =
+            self.gate_delay.zip(self.gate_pulse).map(|(delay, pulse)| GateOption { delay, pulse });
         setup.agent.deadline = self.deadline_ms * 1_000_000;
         let health = &mut setup.agent.health;
         health.frozen_after = self.frozen_after_ms * 1_000_000;
@@ -145,12 +178,14 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         }
     };
     let setup = options.setup()?;
+    let models = options.serve.open(setup.engine.clone()).await?;
     let service = tokio::task::block_in_place(|| setup.start())?;
     if !service.wait_ready(JOIN_WITHIN).await {
         eprintln!("agentd: the firmware has not joined yet, every stage runs on the CPU");
     }
     announce(options, &service);
     let (stop, stopped) = watch::channel(false);
+    let mut models = tokio::spawn(serve_models(models, stopped.clone()));
     let mut http = tokio::spawn(serve_http(listener, service.clone(), stopped));
     let outcome = tokio::select! {
         _ = interrupt.recv() => Ok(()),
@@ -158,9 +193,13 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         () = socket.serve(service.clone()) => Ok(()),
         () = serve_line(line, &service) => Ok(()),
         ended = &mut http => ended.context("The HTTP server ended").and_then(|served| served),
+        ended = &mut models => ended.context("The protocol's server ended").and_then(|served| served),
     };
     eprintln!("agentd: stopping, images under way are answered first");
     stop.send_replace(true);
+    if !models.is_finished() {
+        let _ = models.await;
+    }
     drop(socket);
     let agent = service.agent().clone();
     let audit = tokio::task::spawn_blocking(move || agent.shutdown()).await.ok().flatten();
@@ -201,6 +240,22 @@ async fn serve_http(
     }
 }
 
+/// Serves any models over the Open Inference Protocol until told to stop, where a door is wanted.
+async fn serve_models(
+    models: Option<(Arc<Core>, protocol::Doors)>,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    match models {
+        Some((core, doors)) => {
+            protocol::serve(core, doors, stopped).await.context("--serve-rest, --serve-grpc")
+        }
+        None => {
+            let _ = stopped.wait_for(|stop| *stop).await;
+            Ok(())
+        }
+    }
+}
+
 fn announce(options: &Options, service: &Service) {
     let info = service.info();
     eprintln!(
@@ -214,6 +269,15 @@ fn announce(options: &Options, service: &Service) {
     );
     if options.listen != "none" {
         eprintln!("agentd: POST http://{}/v1/inspect", options.listen);
+    }
+    if let Some(delay) = options.gate_delay {
+        eprintln!("agentd: gate rejects each part {delay} behind the trigger unless it passes");
+    }
+    if let Some(address) = &options.serve.serve_rest {
+        eprintln!("agentd: GET http://{address}/v2");
+    }
+    if let Some(address) = &options.serve.serve_grpc {
+        eprintln!("agentd: gRPC inference.GRPCInferenceService on {address}");
     }
     if let Some(path) = &options.serial {
         eprintln!("agentd: agentctl on the serial line {}", path.display());

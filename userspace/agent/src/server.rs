@@ -211,7 +211,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn answer(service: &Service, request: Request) -> Result<Response, ApiError> {
+async fn answer(service: &Arc<Service>, request: Request) -> Result<Response, ApiError> {
     Ok(match request {
         Request::Status => Response::Status(service.status().await),
         Request::Stats => Response::Stats(service.stats()),
@@ -231,6 +231,28 @@ async fn answer(service: &Service, request: Request) -> Result<Response, ApiErro
             service.reboot().await?;
             Response::Done
         }
+        Request::FirmwareInfo => {
+            Response::Firmware(apart(service, |service| service.firmware()).await?)
+        }
+        Request::FirmwareCheck(bundle) => Response::FirmwareGood(
+            apart(service, move |service| service.check_firmware(&bundle)).await?,
+        ),
+        Request::FirmwareUpdate(bundle) => Response::Firmware(
+            apart(service, move |service| service.update_firmware(&bundle)).await?,
+        ),
+        Request::BitstreamList => {
+            Response::Bitstreams(apart(service, |service| service.bitstreams()).await?)
+        }
+        Request::BitstreamCurrent => {
+            Response::Bitstream(apart(service, |service| service.bitstream()).await?)
+        }
+        Request::BitstreamCheck(name) => Response::Bitstreams(vec![
+            apart(service, move |service| service.check_bitstream(&name)).await?,
+        ]),
+        Request::BitstreamLoad(name) => {
+            Response::Bitstream(apart(service, move |service| service.load_bitstream(&name)).await?)
+        }
+        Request::BoardInfo => Response::Board(apart(service, |service| service.board()).await?),
         Request::FaultList => Response::Faults(service.faults()?),
         Request::FaultInject(name) => Response::Faults(service.inject(&name)?),
         Request::FaultClear => Response::Faults(service.clear_faults()?),
@@ -239,6 +261,16 @@ async fn answer(service: &Service, request: Request) -> Result<Response, ApiErro
             Response::Recipes(vec![service.check_recipe(&file, &text)?])
         }
         Request::RecipeSwitch(name) => Response::Recipes(vec![service.switch_recipe(&name)?]),
+        Request::PolicyCheck { file, text } => {
+            Response::Policy(service.check_policy(&file, &text)?)
+        }
+        Request::PolicyApply { file, text } => {
+            Response::Policy(service.apply_policy(&file, &text)?)
+        }
+        Request::PolicyShow => Response::Policy(service.show_policy()?),
+        Request::PolicyExplain(image) => {
+            Response::PolicyExplained(service.explain_policy(image).await?)
+        }
         Request::Kernel { .. } => {
             let message = "A serving agent does not lend its kernels; use --target virtual, or \
                            --on model";
@@ -247,6 +279,22 @@ async fn answer(service: &Service, request: Request) -> Result<Response, ApiErro
         Request::Hello { .. } | Request::Logs { .. } | Request::Bench { .. } => {
             return Err(ApiError::new("protocol_order", "message", "Hello comes once, first"));
         }
+    })
+}
+
+/// Runs what blocks, to its end whatever becomes of the client.
+async fn apart<T: Send + 'static>(
+    service: &Arc<Service>,
+    work: impl FnOnce(&Service) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let service = service.clone();
+    let ended = tokio::task::spawn_blocking(move || work(&service)).await;
+    ended.unwrap_or_else(|_| {
+        Err(ApiError::new(
+            "agent_failed",
+            "agent",
+            "The work ended early; see agentd's own messages",
+        ))
     })
 }
 

@@ -1,25 +1,31 @@
 //! From paths and names to a running service. Every error says what was looked for and where.
 
+mod error;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_boards::BoardError;
+use tandem_bitstreams::FpgaManager;
 use tandem_engine::model::{Model, ModelRepository};
-use tandem_engine::{Engine, EngineError, EngineOptions, load_engine_with};
-use tandem_link::board::{Board, CoreError, CoreState};
-use tandem_uio::{System, UioBoard, UioError};
-use tandem_vboard::{Lockstep, Options as BoardOptions, Pl, VboardError, VirtualBoard};
+use tandem_engine::{Engine, EngineOptions, load_engine_with};
+use tandem_link::board::{Board, CoreState};
+use tandem_policy::{Source, Store, Timing, Watch};
+use tandem_uio::{System, UioBoard};
+use tandem_vboard::{Lockstep, Options as BoardOptions, Pl, VirtualBoard};
 use tandem_worker::{Absent, Address, Engines as Choice, RemoteEngine};
-use thiserror::Error;
 
-use crate::agent::{Agent, AgentConfig, Engines, StartError};
-use crate::api::ApiError;
+use crate::agent::{Agent, AgentConfig, Engines};
+use crate::firmware;
+use crate::gate::GateOption;
 use crate::judge::{AcceptAll, Policy};
 use crate::logs::{self, Logs};
 use crate::recipe::store::{RecipeStore, RecipeSummary};
-use crate::recipe::{Recipe, RecipeError, RecipeJudge};
-use crate::service::{Info, Service, policy};
+use crate::recipe::{Recipe, RecipeJudge};
+use crate::routing;
+use crate::service::{Care, Info, Service, policy, staging};
+
+pub use error::SetupError;
 
 /// How long the firmware may take to join before the agent starts without it.
 pub const JOIN_WITHIN: Duration = Duration::from_secs(5);
@@ -29,6 +35,15 @@ const VIRTUAL: &str = "virtual";
 
 /// Where an installation has the R5F's image.
 pub const FIRMWARE: &str = "/lib/firmware/tandem-rpu";
+
+/// Where an installation keeps what lasts.
+pub const STATE: &str = "/var/lib/tandem";
+
+/// Where a system keeps what ends with its power.
+const RUN: &str = "/run/tandem";
+
+/// Where an installation has bitstreams.
+pub const BITSTREAMS: &str = "/usr/share/tandem/bitstreams";
 
 /// When a Verilated kernel counts as hung, microseconds: the most that a description may say.
 const RTL_TIMEOUT_US: u32 = 10_000_000;
@@ -42,6 +57,12 @@ pub struct Setup {
     pub system: System,
     /// Image of its R5F; the log's strings are in it, too.
     pub firmware: PathBuf,
+    /// Folder for what lasts: updates of that image.
+    pub state: PathBuf,
+    /// Folder that is empty after the power was off: which slot runs, which bitstream.
+    pub run: PathBuf,
+    /// Folder of bitstreams, `NAME/manifest.toml`.
+    pub bitstreams: PathBuf,
     /// Folder of models, `NAME/VERSION/model.toml`.
     pub models: PathBuf,
     /// Folder of recipes, `NAME.toml`.
@@ -54,8 +75,12 @@ pub struct Setup {
     pub workers: Vec<Address>,
     /// With workers: the runtime of this process stands by for what they do not answer.
     pub stand_by: bool,
+    /// Where routing policies come from; `None`: only from `agentctl policy apply`.
+    pub policy: Option<Source>,
     /// How the agent runs.
     pub agent: AgentConfig,
+    /// Settings of the gate, in place of the agent's own: its triggers are kept for clients.
+    pub gate: Option<GateOption>,
     /// How the virtual board's threads behave.
     pub spin: BoardOptions,
     /// What computes in the virtual board's logic.
@@ -63,108 +88,6 @@ pub struct Setup {
     /// One thread and virtual time: a board of this seed, whose run replays to the bit while
     /// requests come one after the other.
     pub deterministic: Option<u64>,
-}
-
-/// Why nothing was started.
-#[derive(Debug, Error)]
-pub enum SetupError {
-    /// The board description.
-    #[error("{0}")]
-    Board(#[from] BoardError),
-    /// A board that Linux shows.
-    #[error(transparent)]
-    Uio(#[from] UioError),
-    /// The R5F of such a board.
-    #[error("{0}; --firmware names the image")]
-    Core(#[from] CoreError),
-    /// An option that only the virtual board has.
-    #[error("Board {board} is not virtual: it has no {option}")]
-    NotVirtual {
-        /// Its name.
-        board: String,
-        /// The option.
-        option: &'static str,
-    },
-    /// The virtual board.
-    #[error("{0}")]
-    Vboard(#[from] VboardError),
-    /// Verilated kernels run on threads of their own, which virtual time cannot replay.
-    #[error("A deterministic board has the model in its logic: leave out --pl rtl or the seed")]
-    RtlInTurns,
-    /// A folder that must be there.
-    #[error("{what} {path} is not there; run scripts/setup, or name another one with {flag}")]
-    Missing {
-        /// What was looked for.
-        what: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// Option that names it.
-        flag: &'static str,
-    },
-    /// The recipe.
-    #[error("{0}")]
-    Recipe(#[from] RecipeError),
-    /// The folder of the recipe's model was refused.
-    #[error("{0}")]
-    Model(EngineError),
-    /// The model's runtime.
-    #[error("{0}; run scripts/setup, or choose with --engine")]
-    Engine(EngineError),
-    /// Virtual time cannot replay what a worker does in real time.
-    #[error(
-        "A deterministic board runs the main model in this process: leave out the worker or the seed"
-    )]
-    WorkerInTurns,
-    /// A worker of the main model.
-    #[error("{0}")]
-    Worker(EngineError),
-    /// The agent.
-    #[error("{0}")]
-    Start(#[from] StartError),
-}
-
-impl SetupError {
-    /// Stable code, as in [`ApiError::code`].
-    pub fn code(&self) -> &'static str {
-        match self {
-            SetupError::Board(_) => "board_invalid",
-            SetupError::Uio(_) | SetupError::Core(_) => "board_start",
-            SetupError::NotVirtual { .. } => "option_conflict",
-            SetupError::Vboard(_) => "board_start",
-            SetupError::RtlInTurns | SetupError::WorkerInTurns => "option_conflict",
-            SetupError::Missing { .. } => "folder_missing",
-            SetupError::Recipe(error) => error.kind.code(),
-            SetupError::Model(_) => "model_invalid",
-            SetupError::Engine(EngineError::Library { .. }) => "library_missing",
-            SetupError::Engine(_) => "engine_start",
-            SetupError::Worker(_) => "worker_start",
-            SetupError::Start(_) => "agent_start",
-        }
-    }
-
-    fn field(&self) -> String {
-        match self {
-            SetupError::Board(_) | SetupError::Uio(_) | SetupError::Vboard(_) => "board".to_owned(),
-            SetupError::NotVirtual { option, .. } => (*option).to_owned(),
-            SetupError::Core(_) => "firmware".to_owned(),
-            SetupError::RtlInTurns => "pl".to_owned(),
-            SetupError::WorkerInTurns => "engine".to_owned(),
-            SetupError::Missing { path, .. } => path.display().to_string(),
-            SetupError::Recipe(error) => ApiError::from(error.clone()).field,
-            SetupError::Model(_) => "model".to_owned(),
-            SetupError::Engine(EngineError::Library { path, .. }) => path.clone(),
-            SetupError::Engine(EngineError::Model { field, .. }) => field.clone(),
-            SetupError::Worker(EngineError::Model { field, .. }) => field.clone(),
-            SetupError::Engine(_) | SetupError::Worker(_) => "engine".to_owned(),
-            SetupError::Start(_) => "agent".to_owned(),
-        }
-    }
-}
-
-impl From<SetupError> for ApiError {
-    fn from(error: SetupError) -> ApiError {
-        ApiError::new(error.code(), error.field(), error.to_string())
-    }
 }
 
 impl Setup {
@@ -181,13 +104,18 @@ impl Setup {
             board: None,
             system: System::default(),
             firmware: PathBuf::from(FIRMWARE),
+            state: PathBuf::from(STATE),
+            run: PathBuf::from(RUN),
+            bitstreams: PathBuf::from(BITSTREAMS),
             models: find("models"),
             recipes: find("recipes"),
             recipe: "default".to_owned(),
             engine: EngineOptions::default(),
             workers: Vec::new(),
             stand_by: false,
+            policy: None,
             agent: AgentConfig::default(),
+            gate: None,
             spin: BoardOptions::default(),
             pl: Pl::Model,
             deterministic: None,
@@ -300,9 +228,32 @@ impl Setup {
     }
 
     fn start_on(&self, prepared: Prepared, engines: Engines) -> Result<Arc<Service>, SetupError> {
+        let board = prepared.board.clone();
+        self.serve(prepared, engines, |config, start, engines| match self.deterministic {
+            _ if board.name != VIRTUAL => {
+                let (board, notes) = self.real_board(&board)?;
+                Ok((Agent::start(board, config, start, engines)?, notes))
+            }
+            None => {
+                let board = Arc::new(VirtualBoard::start_on(&board, self.spin, &self.pl)?);
+                Ok((Agent::start(board, config, start, engines)?, Vec::new()))
+            }
+            Some(_) if self.pl != Pl::Model => Err(SetupError::RtlInTurns),
+            Some(seed) => {
+                let board = Arc::new(Lockstep::new(&board, seed)?);
+                Ok((Agent::start_in_turns(board, config, start, engines)?, Vec::new()))
+            }
+        })
+    }
+
+    /// A service over the agent that `start` makes, with notes for the operator.
+    pub(crate) fn serve(
+        &self,
+        prepared: Prepared,
+        engines: Engines,
+        start: impl FnOnce(AgentConfig, Policy, Engines) -> Result<(Agent, Vec<String>), SetupError>,
+    ) -> Result<Arc<Service>, SetupError> {
         let Prepared { board, model, judge } = prepared;
-        // A board of silicon says which part it has.
-        let simulated = board.device.is_none();
         // The firmware of the virtual board is part of this program, and so are its log's strings.
         let strings = match board.name == VIRTUAL {
             true => PathBuf::from("/proc/self/exe"),
@@ -310,42 +261,76 @@ impl Setup {
         };
         let info = Info {
             board: board.name.clone(),
-            simulated,
+            // A board of silicon says which part it has.
+            simulated: board.device.is_none(),
             engine: engines.describe(),
             strings: strings.clone(),
         };
         let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
         let base = Policy::of_model(&model, Arc::new(AcceptAll));
-        let start = policy(&base, judge.clone());
-        let config = self.agent.clone();
-        let agent = match self.deterministic {
-            _ if board.name != VIRTUAL => {
-                Agent::start(self.real_board(&board)?, config, start, engines)?
-            }
-            None => {
-                let board = Arc::new(VirtualBoard::start_on(&board, self.spin, &self.pl)?);
-                Agent::start(board, config, start, engines)?
-            }
-            Some(_) if self.pl != Pl::Model => return Err(SetupError::RtlInTurns),
-            Some(seed) => {
-                let board = Arc::new(Lockstep::new(&board, seed)?);
-                Agent::start_in_turns(board, config, start, engines)?
-            }
-        };
+        let routing = Arc::new(self.routing(&model, &engines));
+        if let Some(source) = &self.policy {
+            source.load(&routing)?;
+        }
+        let mut config = AgentConfig { routing: Some(routing.clone()), ..self.agent.clone() };
+        if let Some(gate) = &self.gate {
+            config.gate = Some(gate.on(&board)?);
+        }
+        let (agent, notes) = start(config, policy(&base, judge.clone()), engines)?;
         let agent = Arc::new(agent);
         let lines = Logs::default();
         drain_logs(&agent, lines.clone(), strings);
-        Ok(Arc::new(Service::new(agent, info, base, recipes, judge, lines)))
+        let care = self.care(board, notes);
+        let service = Arc::new(Service::new(agent, info, care, base, recipes, judge, lines));
+        if self.gate.is_some() {
+            service.keep_triggers();
+        }
+        if let Some(source) = &self.policy {
+            service.follow(Watch::start(source.clone(), routing, Timing::default())?);
+        }
+        Ok(service)
+    }
+
+    /// What routing policies are held against.
+    fn routing(&self, model: &Model, engines: &Engines) -> Store {
+        let workers: Vec<String> = self.workers.iter().map(ToString::to_string).collect();
+        let local = if workers.is_empty() { engines.main.first() } else { engines.spare.as_ref() };
+        Store::new(routing::catalog(&model.id(), &workers, local.map(|engine| engine.name())))
+    }
+
+    fn care(&self, board: tandem_boards::Board, notes: Vec<String>) -> Care {
+        let root = self.system.sys.parent().unwrap_or(Path::new("/"));
+        let fpga = FpgaManager::at(root).placing_in(&staging(&self.run), root);
+        let manager = fpga.clone();
+        Care {
+            board,
+            installed: self.firmware.clone(),
+            store: firmware::Store::in_state(&self.state),
+            system: self.system.clone(),
+            bitstreams: self.bitstreams.clone(),
+            run: self.run.clone(),
+            fpga,
+            manager: Arc::new(move || Box::new(manager.clone())),
+            notes,
+        }
     }
 
     /// Opens the board that Linux shows, and starts its core unless it runs: an agent that comes
-    /// back finds the firmware at work.
-    fn real_board(&self, board: &tandem_boards::Board) -> Result<Arc<UioBoard>, SetupError> {
-        let board = UioBoard::open(board, self.firmware.clone(), &self.system)?;
-        if board.core().state() != CoreState::Running {
+    /// back finds the firmware at work. Notes say why an update was passed over.
+    fn real_board(
+        &self,
+        board: &tandem_boards::Board,
+    ) -> Result<(Arc<UioBoard>, Vec<String>), SetupError> {
+        let store = firmware::Store::in_state(&self.state);
+        let (image, note) = store.image(&self.firmware, board);
+        let board = UioBoard::open(board, image, &self.system)?;
+        if store.take_trial() {
+            // An agent ended while it tried an update: nobody knows what runs.
+            board.core().restart()?;
+        } else if board.core().state() != CoreState::Running {
             board.core().start()?;
         }
-        Ok(Arc::new(board))
+        Ok((Arc::new(board), note.into_iter().collect()))
     }
 }
 
@@ -367,13 +352,20 @@ fn exists(what: &'static str, path: &Path, flag: &'static str) -> Result<(), Set
     Err(SetupError::Missing { what, path: path.to_owned(), flag })
 }
 
-/// Decodes the firmware's log with the strings in the ELF file `image`.
-fn drain_logs(agent: &Arc<Agent>, lines: Logs, image: PathBuf) {
+/// Decodes the firmware's log with the strings in the image that the core loads; in `strings` where
+/// it loads none.
+fn drain_logs(agent: &Arc<Agent>, lines: Logs, strings: PathBuf) {
     let agent = Arc::downgrade(agent);
     tokio::spawn(async move {
-        let read = move || logs::table(&image);
-        let table = tokio::task::spawn_blocking(read).await.ok().flatten();
-        let source = move |sink: &mut Vec<u8>| agent.upgrade().map(|agent| agent.drain_log(sink));
-        lines.drain(table, source).await;
+        while let Some(image) = agent.upgrade().map(|agent| agent.core().image()) {
+            let file = image.clone().unwrap_or_else(|| strings.clone());
+            let read = move || logs::table(&file);
+            let table = tokio::task::spawn_blocking(read).await.ok().flatten();
+            let same = |agent: &Arc<Agent>| agent.core().image() == image;
+            let source = |sink: &mut Vec<u8>| {
+                agent.upgrade().filter(same).map(|agent| agent.drain_log(sink))
+            };
+            lines.clone().drain(table, source).await;
+        }
     });
 }

@@ -17,12 +17,38 @@ fn agentd(arguments: &[&str]) -> Output {
 fn start_errors_name_the_thing_and_the_next_step() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &str, &str); 5] = [
+    let gate = ["--gate-delay", "3500counts", "--gate-pulse", "20ms", "--listen", "none"];
+    let cases: [(&[&str], &str, &str); 10] = [
         (&["--listen", &taken], &taken, "cannot be opened"),
         (&["--listen", "none", "--models", "/nonexistent"], "/nonexistent", "--models"),
         (&["--listen", "none", "--recipe", "defualt"], "defualt", "did you mean \"default\"?"),
         (&["--listen", "none", "--recipes", "/nonexistent"], "/nonexistent", "--recipes"),
         (&["--listen", "none", "--board", "/nonexistent.toml"], "/nonexistent.toml", "No such"),
+        (&gate, "virtual", "--gate-delay 120ms"),
+        (&["--listen", "none", "--serve-rest", "127.0.0.1:0"], "--serve-rest", "--serve-models"),
+        (
+            &["--listen", "none", "--serve-rest", "127.0.0.1:0", "--serve-models", "/nonexistent"],
+            "/nonexistent",
+            "no folder",
+        ),
+        (
+            &["--listen", "none", "--serve-grpc", &taken, "--serve-models", "."],
+            &taken,
+            "cannot be opened",
+        ),
+        (
+            &[
+                "--listen",
+                "none",
+                "--serve-rest",
+                "0.0.0.0:0",
+                "--serve-models",
+                ".",
+                "--allow-shared-memory",
+            ],
+            "--allow-shared-memory",
+            "loopback",
+        ),
     ];
     for (arguments, thing, next) in cases {
         let output = agentd(arguments);
@@ -32,5 +58,7 @@ fn start_errors_name_the_thing_and_the_next_step() {
         assert!(said.contains(next), "{arguments:?}: {said}");
     }
     assert_eq!(agentd(&["--deadline-ms", "0"]).status.code(), Some(2));
+    assert_eq!(agentd(&["--gate-delay", "1.5ms", "--gate-pulse", "20ms"]).status.code(), Some(2));
+    assert_eq!(agentd(&["--gate-delay", "100ms"]).status.code(), Some(2));
     assert_eq!(agentd(&["--engine", "abacus"]).status.code(), Some(2));
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use tandem_agent::routing::JobOptions;
+use tandem_policy::Source;
 use tandem_worker::Engines;
 
 use crate::output::Format;
@@ -27,7 +29,7 @@ Examples:
   agentctl inspect bus.jpg --fault hung_kernel:pre  see a fault being survived
 
 Exit codes: 0 it worked, 1 it did not, 2 the command line is wrong,
-3 a verdict is not pass (only with --fail-on-verdict)."
+3 a verdict is not pass (only with --fail-on-verdict), 4 two policies differ (policy diff)."
 )]
 pub struct Cli {
     /// The board: `virtual` lives for the length of the command, `unix:///PATH` is agentd's socket,
@@ -82,6 +84,9 @@ pub struct Local {
     /// behind them stands by: tcp://10.0.2.2:7700,rten
     #[arg(long, global = true, default_value = "auto", value_name = "LIST")]
     pub engine: Engines,
+    /// Routing policy: a file, a folder, or redis://HOST:PORT/DB#NAME
+    #[arg(long, global = true, value_name = "SOURCE")]
+    pub policy: Option<Source>,
     /// Threads of one inference; one per core without it
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -151,6 +156,18 @@ judgement); for an image that was refused, with image and error alone.")]
     /// Recipes: what makes a part pass
     #[command(subcommand)]
     Recipe(Recipe),
+    /// Routing policies: which silicon and which engines an image goes to
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  agentctl policy check line.yaml                   what is wrong with it, line and column
+  agentctl policy diff line.yaml new.yaml           what changes, by meaning
+  agentctl --target unix:///run/tandem/agent.sock policy apply new.yaml
+  agentctl --target unix:///run/tandem/agent.sock policy explain bus.jpg --stream packing-1
+
+Exit codes: 0 it is good, in force, or the same; 1 it was refused or could not be read;
+4 the two of diff differ. userspace/policy/README.md has the format.")]
+    Policy(Policy),
     /// Round trips through the rings to the firmware and back
     Ping {
         /// How many
@@ -175,6 +192,12 @@ makes the exit code 1; one that this board has no parts for is `not fitted` and 
     /// Boards: list, identity, card and slots, Linux's console, reset
     #[command(subcommand)]
     Board(crate::command::board::Board),
+    /// The R5F's firmware: what runs, check a bundle, update without a reboot, make a bundle
+    #[command(subcommand)]
+    Firmware(crate::command::firmware::Firmware),
+    /// The programmable logic: what it holds, what there is, load another bitstream
+    #[command(subcommand)]
+    Bitstream(crate::command::bitstream::Bitstream),
     /// Factory fixture: run a plan of measurements on a board and keep its record
     #[command(subcommand)]
     Fixture(crate::command::fixture::Fixture),
@@ -209,12 +232,71 @@ pub struct Inspect {
     /// Milliseconds from the start of ingest to the verdict; the agent's default without it
     #[arg(long, value_name = "MS")]
     pub deadline_ms: Option<u32>,
+    /// What a routing policy looks at
+    #[command(flatten)]
+    pub job: Job,
     /// Plant a fault before the first image (see `fault list`); may be repeated
     #[arg(long, value_name = "NAME")]
     pub fault: Vec<String>,
     /// Exit with 3 if a verdict is not pass
     #[arg(long)]
     pub fail_on_verdict: bool,
+}
+
+/// What an image is, for routing policies.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Job {
+    /// Stream that the image belongs to
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub stream: String,
+    /// Priority, 255 the highest; the stream's own without it
+    #[arg(long, value_name = "N")]
+    pub priority: Option<u8>,
+    /// Id by which canaries are drawn; the number of its admission without it
+    #[arg(long, value_name = "N")]
+    pub id: Option<u64>,
+}
+
+impl Job {
+    /// As the agent takes it.
+    pub fn options(&self) -> JobOptions {
+        JobOptions { stream: self.stream.clone(), priority: self.priority, id: self.id }
+    }
+}
+
+/// `policy`.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Check a policy: alone, or with --target against the engines and models of an agent
+    Check {
+        /// Policy (YAML)
+        file: PathBuf,
+    },
+    /// What changes from one policy to another: rules added, removed, changed, moved
+    Diff {
+        /// Policy before
+        before: PathBuf,
+        /// Policy after
+        after: PathBuf,
+    },
+    /// Put a policy in force, whole; if it is refused the last good one stays
+    Apply {
+        /// Policy (YAML)
+        file: PathBuf,
+    },
+    /// The policy in force, and how its source does
+    Show,
+    /// Which rule an image would match, why not the ones before it, and what follows
+    Explain {
+        /// Image; it is looked at, and not inspected
+        image: PathBuf,
+        /// What the policy looks at
+        #[command(flatten)]
+        job: Job,
+        /// Milliseconds from the start of ingest to the verdict; the agent's default without it
+        #[arg(long, value_name = "MS")]
+        deadline_ms: Option<u32>,
+    },
 }
 
 /// `bench`.
@@ -328,6 +410,9 @@ pub enum Console {
         /// tcm, ocm, dma-loopback, kernels, gpio, i2c, timer, watchdog
         tests: Vec<String>,
     },
+    /// What each kernel of the logic says of itself, against what these programs know; fails where
+    /// one is another
+    Kernels,
     /// What the console has counted: damaged frames, errors of the line
     Counters,
 }

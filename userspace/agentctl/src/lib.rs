@@ -27,6 +27,8 @@ pub const EXIT_FAILED: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 /// With `--fail-on-verdict`: it worked, and a verdict is not pass.
 pub const EXIT_VERDICT: u8 = 3;
+/// `policy diff`: the two do not mean the same.
+pub const EXIT_DIFFERENT: u8 = 4;
 
 /// Runs the program's command line.
 pub fn main() -> ExitCode {

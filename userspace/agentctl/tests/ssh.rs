@@ -1,5 +1,6 @@
 //! `--target ssh://`: over a stand-in for ssh that writes down what it was given and runs the remote
-//! command here, and over a real sshd with keys of its own, where this machine has one.
+//! command here, and over a real sshd with keys of its own: the machine's, or the one that
+//! `scripts/setup --all` has unpacked.
 
 mod common;
 
@@ -125,21 +126,35 @@ impl Drop for Sshd {
     }
 }
 
+/// The machine's sshd, or the unpacked one: the program, and its package's root.
+fn installed() -> (PathBuf, PathBuf) {
+    let unpacked = common::userspace().join("../.tandem/sshd");
+    let found = [Path::new("/"), &unpacked].map(|root| (root.join("usr/sbin/sshd"), root.into()));
+    let found = found.into_iter().find(|(sshd, _)| sshd.is_file());
+    found.expect("a machine with sshd, or scripts/setup --all, which fetches it")
+}
+
+/// Whether sshd refuses this account whatever its key: run as root it reads the password's field.
+fn is_locked() -> bool {
+    let shadow = fs::read_to_string("/etc/shadow").unwrap_or_default();
+    let root = shadow.lines().find_map(|line| line.strip_prefix("root:"));
+    root.is_some_and(|rest| rest.starts_with('!'))
+}
+
 impl Sshd {
-    /// `None`, with the reason printed, where this machine has none that can be run.
+    /// `None`, with the reason printed, where the account is locked.
     fn start() -> Option<Sshd> {
-        let sshd = Path::new("/usr/sbin/sshd");
-        let tools = sshd.is_file()
-            && ["/usr/bin/ssh", "/usr/bin/ssh-keygen"].iter().all(|tool| Path::new(tool).is_file());
+        let (sshd, package) = installed();
         let as_root = fs::metadata("/proc/self")
             .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-        if !tools {
-            eprintln!("skipped: no sshd here; apt install openssh-server openssh-client");
+        if as_root && is_locked() {
+            eprintln!(
+                "skipped: root is locked (! in /etc/shadow), and sshd lets no locked account in"
+            );
             return None;
         }
-        if as_root && fs::create_dir_all("/run/sshd").is_err() {
-            eprintln!("skipped: sshd as root needs /run/sshd, which cannot be made");
-            return None;
+        if as_root {
+            fs::create_dir_all("/run/sshd").expect("sshd as root needs it");
         }
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -151,7 +166,7 @@ impl Sshd {
             assert!(made.unwrap().success(), "ssh-keygen");
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let settings = format!(
+        let mut settings = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n\
              SetEnv PATH={}:/usr/bin:/bin\n",
@@ -159,8 +174,18 @@ impl Sshd {
             path("user.pub").display(),
             programs(),
         );
+        // From OpenSSH 9.8 on it is several programs, which know each other by the package's paths.
+        for (setting, program) in
+            [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")]
+        {
+            let program = package.join("usr/lib/openssh").join(program);
+            if package != Path::new("/") && program.is_file() {
+                settings += &format!("{setting} {}\n", program.display());
+            }
+        }
         fs::write(path("sshd_config"), settings).unwrap();
-        let process = Command::new(sshd)
+        // It ends with this program, whatever ends that.
+        let process = tandem_qemu::leashed(sshd)
             .args(["-D", "-e", "-f"])
             .arg(path("sshd_config"))
             .stderr(Stdio::piped())

@@ -56,6 +56,18 @@ pub enum UioError {
         /// What was expected.
         what: &'static str,
     },
+    /// u-dma-buf maps memory cached whose DMA does not see the caches.
+    #[error(
+        "u-dma-buf device {device}: its DMA does not see the processors' caches (dma_coherent 0), and \
+         sync_mode {mode} maps it cached all the same; set sync-mode = <2> or dma-coherent in its \
+         device tree node"
+    )]
+    Cache {
+        /// The device.
+        device: String,
+        /// Its `sync_mode`.
+        mode: u64,
+    },
     /// A file or a device could not be used.
     #[error("{what} {path}: {source}")]
     Io {

@@ -5,7 +5,7 @@ use std::path::Path;
 use tandem_boards::{Board, Range};
 use tandem_link::SharedMemory;
 use tandem_link::board::{CoreError, CoreState, RemoteCore};
-use tandem_uio::{SysfsCore, System, Uio, UioBoard, UioError};
+use tandem_uio::{Logic, SysfsCore, System, Uio, UioBoard, UioError};
 use tempfile::TempDir;
 
 struct Made {
@@ -145,4 +145,153 @@ fn a_core_without_its_image_is_left_as_it_is() {
     let bare = Made::new();
     let missing = SysfsCore::open(&bare.system, "image".into()).err().expect("no remoteproc");
     assert!(missing.to_string().contains("remoteproc"), "{missing}");
+}
+
+/// A device of u-dma-buf as its driver shows it (its Readme.md, "Device files").
+fn u_dma_buf(made: &Made, name: &str, pool: Range, coherent: u32, mode: u32) {
+    let folder = format!("sys/class/u-dma-buf/{name}");
+    made.put(&format!("{folder}/phys_addr"), &format!("{:#018x}\n", pool.base));
+    made.put(&format!("{folder}/size"), &format!("{}\n", pool.size));
+    made.put(&format!("{folder}/dma_coherent"), &format!("{coherent}\n"));
+    made.put(&format!("{folder}/sync_mode"), &format!("{mode}\n"));
+    let file = fs::File::create(made.system.dev.join(name)).expect("a device");
+    file.set_len(pool.size.into()).expect("its size");
+}
+
+/// QEMU's board on made devices, but for the pool.
+fn without_pool() -> (Board, Made) {
+    let board = Board::load(Path::new("../../boards/qemu.toml")).expect("the description");
+    let made = Made::new();
+    let regions = &board.regions;
+    let glue = board.pl.glue.expect("QEMU has one");
+    let maps =
+        [("link", regions.link), ("log", regions.log), ("crash", regions.crash), ("glue", glue)];
+    made.uio(0, "tandem-link", &maps);
+    made.uio(1, "tandem-tcm", &[("tcm", Range { base: 0, size: 0x4_0000 })]);
+    made.put("sys/module/r5ctl/parameters/on", "1\n");
+    (board, made)
+}
+
+/// Flags of the open pool.
+fn sync(board: &UioBoard) -> bool {
+    use tandem_link::board::Board as _;
+    let flags = rustix::fs::fcntl_getfl(board.payload_fd()).expect("flags");
+    flags.contains(rustix::fs::OFlags::SYNC)
+}
+
+#[test]
+fn u_dma_buf_is_a_pool_and_the_one_at_the_pools_address_is_taken() {
+    use tandem_link::board::Board as _;
+    let (board, made) = without_pool();
+    let pool = board.regions.pool;
+    u_dma_buf(&made, "udmabuf0", Range { base: 0x1000_0000, size: 4096 }, 1, 1);
+    u_dma_buf(&made, "udmabuf-tandem", pool, 1, 1);
+    let open = || UioBoard::open(&board, "image".into(), &made.system);
+    let uio = open().expect("a board");
+    assert!(!sync(&uio), "coherent: cached");
+    // Offset 0 of the device is the pool's first byte, and writes reach it.
+    let slot = &board.resolve_slots()[1];
+    assert_eq!(uio.payload_offset(slot.addr), u64::from(slot.addr - pool.base));
+    let fd = uio.payload_fd().try_clone_to_owned().expect("a handle");
+    let offset = uio.payload_offset(slot.addr);
+    std::os::unix::fs::FileExt::write_all_at(&fs::File::from(fd), b"tandem", offset).expect("room");
+    let bytes = fs::read(made.system.dev.join("udmabuf-tandem")).expect("the device");
+    assert_eq!(&bytes[offset as usize..][..6], b"tandem");
+}
+
+#[test]
+fn u_dma_buf_that_is_not_coherent_is_mapped_without_a_cache_or_refused() {
+    let (board, made) = without_pool();
+    let open = || UioBoard::open(&board, "image".into(), &made.system);
+    for mode in [1, 2, 3, 5, 6, 7] {
+        u_dma_buf(&made, "udmabuf0", board.regions.pool, 0, mode);
+        assert!(sync(&open().expect("a board")), "sync_mode {mode}");
+    }
+    for mode in [0, 4] {
+        u_dma_buf(&made, "udmabuf0", board.regions.pool, 0, mode);
+        let error = open().err().expect("cached").to_string();
+        assert!(
+            error.contains(&format!("sync_mode {mode}")) && error.contains("udmabuf0"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn u_dma_buf_elsewhere_or_damaged_is_refused_and_tandem_pool_goes_first() {
+    let (board, made) = without_pool();
+    let pool = board.regions.pool;
+    let open = || UioBoard::open(&board, "image".into(), &made.system);
+    u_dma_buf(&made, "udmabuf0", Range { base: pool.base, size: pool.size / 2 }, 1, 1);
+    assert!(matches!(open().err().expect("too small"), UioError::Place { .. }));
+    u_dma_buf(&made, "udmabuf0", pool, 1, 1);
+    made.put("sys/class/u-dma-buf/udmabuf0/dma_coherent", "yes\n");
+    assert!(matches!(open().err().expect("no number"), UioError::Text { .. }));
+    fs::remove_file(made.folder.path().join("sys/class/u-dma-buf/udmabuf0/sync_mode"))
+        .expect("gone");
+    made.put("sys/class/u-dma-buf/udmabuf0/dma_coherent", "0\n");
+    assert!(matches!(open().err().expect("no file"), UioError::Io { .. }));
+    made.uio(2, "tandem-pool", &[("pool", Range { size: 4096, ..pool })]);
+    let error = open().err().expect("tandem-pool is looked at first").to_string();
+    assert!(error.contains("tandem-pool"), "{error}");
+}
+
+#[test]
+fn an_image_may_be_replaced_while_the_core_runs() {
+    let made = Made::new();
+    made.remoteproc("running\n");
+    let core =
+        SysfsCore::open(&made.system, made.folder.path().join("images/tandem-rpu")).expect("core");
+    made.put("next/rpu-2", "another image");
+    let next = made.folder.path().join("next/rpu-2");
+    core.set_image(&next).expect("taken");
+    assert_eq!(core.image(), Some(next));
+    assert_eq!(made.read("sys/class/remoteproc/remoteproc1/firmware"), "", "what runs goes on");
+    core.restart().expect("a restart");
+    assert_eq!(made.read("sys/class/remoteproc/remoteproc1/firmware"), "rpu-2");
+    let folder = made.folder.path().join("next");
+    assert_eq!(Path::new(&made.read("sys/module/firmware_class/parameters/path")), folder);
+}
+
+#[test]
+fn the_logics_registers_are_where_the_description_says() {
+    let board = Board::load(Path::new("../../boards/zcu102.toml")).expect("the description");
+    let made = Made::new();
+    let error = Logic::open(&made.system, &board).expect_err("no overlay").to_string();
+    assert!(error.contains("tandem-pl"), "{error}");
+    let pl = &board.pl;
+    let maps = [
+        ("dma_pre", pl.dma_pre),
+        ("dma_post", pl.dma_post),
+        ("pre", pl.pre),
+        ("post", pl.post),
+        ("gate", pl.gate),
+    ];
+    made.uio(3, "tandem-pl", &maps);
+    let device = made.system.dev.join("uio3");
+    let put = |map: u64, offset: u64, word: u32| {
+        let file = fs::File::options().write(true).open(&device).expect("the device");
+        let bytes = word.to_le_bytes();
+        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, map * 4096 + offset).expect("room");
+    };
+    put(2, 0, 0x1234);
+    put(3, 12, 0x5678);
+    let logic = Logic::open(&made.system, &board).expect("registers");
+    assert_eq!(logic.word(pl.pre.base, 0), Some(0x1234));
+    assert_eq!(logic.word(pl.post.base, 12), Some(0x5678));
+    assert_eq!(logic.word(0, 0), None);
+    // Both channels run, and stop when told: DMASR.Halted is the hardware's, set here beforehand.
+    for engine in [0, 1] {
+        for channel in [0, 0x30] {
+            put(engine, channel, 0x1_0001);
+            put(engine, channel + 4, 1);
+        }
+    }
+    logic.stop_dma().expect("they halt");
+    let bytes = fs::read(&device).expect("the device");
+    assert_eq!([bytes[0], bytes[0x30], bytes[4096], bytes[4096 + 0x30]], [0; 4], "run is off");
+    // One that never halts, whatever is written.
+    put(1, 0x34, 0);
+    let error = logic.stop_dma().expect_err("it hangs");
+    assert!(error.contains("dma_post"), "{error}");
 }

@@ -3,7 +3,7 @@
 use crate::{life::Life, machine::Machine, platform::VirtualPlatform};
 use std::{future::Future, pin::Pin, sync::Arc};
 use tandem_boards::GateUnit;
-use tandem_pipeline::{GateSetup, Pipeline, PipelineConfig};
+use tandem_pipeline::{GateSetup, Pipeline, PipelineConfig, Store};
 
 /// The pipeline from reset on. It returns only if it cannot boot; the result says why.
 pub(crate) fn boot(
@@ -13,7 +13,8 @@ pub(crate) fn boot(
     let config = config(&machine);
     Box::pin(async move {
         let platform = VirtualPlatform::new(machine, life);
-        let pipeline = Pipeline::new(&platform, config);
+        let store = Store::new();
+        let pipeline = Pipeline::new(&platform, config, &store);
         match pipeline.run().await {
             Ok(never) => match never {},
             Err(error) => error.to_string(),

@@ -152,15 +152,19 @@ impl Chain {
     /// Makes a chain that has run ready to run again: one write a descriptor.
     pub fn clear_status<B: Bus>(&self, bus: &B) {
         let mut at = self.first.wrapping_add(offset::STATUS);
-        // By fours: the loop itself would cost more than what it does.
-        for _ in 0..self.count / 4 {
+        // By eights: the loop itself would cost more than what it does.
+        for _ in 0..self.count / 8 {
             bus.write32(at, 0);
             bus.write32(at.wrapping_add(DESCRIPTOR_BYTES), 0);
             bus.write32(at.wrapping_add(2 * DESCRIPTOR_BYTES), 0);
             bus.write32(at.wrapping_add(3 * DESCRIPTOR_BYTES), 0);
-            at = at.wrapping_add(4 * DESCRIPTOR_BYTES);
+            bus.write32(at.wrapping_add(4 * DESCRIPTOR_BYTES), 0);
+            bus.write32(at.wrapping_add(5 * DESCRIPTOR_BYTES), 0);
+            bus.write32(at.wrapping_add(6 * DESCRIPTOR_BYTES), 0);
+            bus.write32(at.wrapping_add(7 * DESCRIPTOR_BYTES), 0);
+            at = at.wrapping_add(8 * DESCRIPTOR_BYTES);
         }
-        for _ in 0..self.count % 4 {
+        for _ in 0..self.count % 8 {
             bus.write32(at, 0);
             at = at.wrapping_add(DESCRIPTOR_BYTES);
         }
@@ -173,14 +177,18 @@ impl Chain {
             buffers = buffers.wrapping_add(bus.read32(at.wrapping_add(offset::BUFFER)));
             status = status.wrapping_add(bus.read32(at.wrapping_add(offset::STATUS)));
         };
-        for _ in 0..self.count / 4 {
+        for _ in 0..self.count / 8 {
             add(at);
             add(at.wrapping_add(DESCRIPTOR_BYTES));
             add(at.wrapping_add(2 * DESCRIPTOR_BYTES));
             add(at.wrapping_add(3 * DESCRIPTOR_BYTES));
-            at = at.wrapping_add(4 * DESCRIPTOR_BYTES);
+            add(at.wrapping_add(4 * DESCRIPTOR_BYTES));
+            add(at.wrapping_add(5 * DESCRIPTOR_BYTES));
+            add(at.wrapping_add(6 * DESCRIPTOR_BYTES));
+            add(at.wrapping_add(7 * DESCRIPTOR_BYTES));
+            at = at.wrapping_add(8 * DESCRIPTOR_BYTES);
         }
-        for _ in 0..self.count % 4 {
+        for _ in 0..self.count % 8 {
             add(at);
             at = at.wrapping_add(DESCRIPTOR_BYTES);
         }
@@ -314,12 +322,36 @@ impl Chain {
 /// Words of a descriptor that are always zero here: upper halves of addresses, and reserved ones.
 const ZEROES: [u32; 4] = [offset::NXTDESC_MSB, offset::BUFFER_MSB, 0x10, 0x14];
 
+/// What a chain is found by where its plan is not at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Number of a set of parameters; 0 for none, which finds nothing.
+    pub params: u32,
+    /// Bus address of the slot.
+    pub slot: u32,
+}
+
+impl Key {
+    /// Finds nothing.
+    pub const NONE: Self = Self { params: 0, slot: 0 };
+}
+
+#[derive(Debug)]
+struct Kept {
+    key: Key,
+    chain: Chain,
+}
+
 /// Memory for the chains of one channel, which remembers up to `N` of them: a job like an earlier
 /// one costs one write a descriptor instead of four to eight.
 ///
 /// When room or entries run out, everything is forgotten and filling begins anew: with a working
 /// set that fits (one chain a slot) that never happens, with a larger one it costs no more than
 /// having no cache.
+///
+/// A key is kept beside the chain of its plan and nowhere else. Whatever overwrites a chain's memory
+/// ([`ChainCache::place`]) or puts it in doubt ([`ChainCache::forget`]) drops both at once, so a key
+/// finds the chain that was written for it, or nothing.
 #[derive(Debug)]
 pub struct ChainCache<const N: usize> {
     base: u32,
@@ -327,7 +359,7 @@ pub struct ChainCache<const N: usize> {
     used: u32,
     /// Descriptors from the base on whose constant words were written since the last doubt.
     clean: u32,
-    chains: heapless::Vec<Chain, N>,
+    chains: heapless::Vec<Kept, N>,
 }
 
 impl<const N: usize> ChainCache<N> {
@@ -337,6 +369,12 @@ impl<const N: usize> ChainCache<N> {
         const { assert!(N > 0, "a cache for no chains") };
         let room = bytes / DESCRIPTOR_BYTES;
         Self { base, room, used: 0, clean: 0, chains: heapless::Vec::new() }
+    }
+
+    /// From now on in other memory; everything is forgotten. For a cache in a `static`.
+    pub fn move_to(&mut self, base: u32, bytes: u32) {
+        self.forget();
+        (self.base, self.room) = (base, bytes / DESCRIPTOR_BYTES);
     }
 
     /// A chain for `plan`, ready to run. It stays as it is until the next call: at most one chain
@@ -350,10 +388,39 @@ impl<const N: usize> ChainCache<N> {
         plan: Plan,
         limits: Limits,
     ) -> Result<Chain, PlanError> {
-        let known = |chain: &&Chain| chain.plan == plan && chain.limits == limits;
-        if let Some(chain) = self.chains.iter().find(known) {
-            chain.clear_status(bus);
-            return Ok(*chain);
+        let index = self.place(bus, Key::NONE, plan, limits)?;
+        Ok(*self.chain(index))
+    }
+
+    /// The chain that was placed under `key`, ready to run, if it is still there. The caller promises
+    /// that a key stands for one plan for as long as this cache lives.
+    pub fn find<B: Bus>(&self, bus: &B, key: Key) -> Option<usize> {
+        if key.params == 0 {
+            return None;
+        }
+        let index = self.chains.iter().position(|kept| kept.key == key)?;
+        self.chains[index].chain.clear_status(bus);
+        Some(index)
+    }
+
+    /// A chain for `plan`, ready to run and from now on found by `key`: its place, which is the
+    /// chain's until the next call.
+    ///
+    /// # Errors
+    /// As [`ChainCache::prepare`].
+    pub fn place<B: Bus>(
+        &mut self,
+        bus: &B,
+        key: Key,
+        plan: Plan,
+        limits: Limits,
+    ) -> Result<usize, PlanError> {
+        let known = |kept: &Kept| kept.chain.plan == plan && kept.chain.limits == limits;
+        if let Some(index) = self.chains.iter().position(known) {
+            let kept = &mut self.chains[index];
+            kept.chain.clear_status(bus);
+            kept.key = key;
+            return Ok(index);
         }
         plan.check(limits)?;
         let count = plan.descriptors(limits);
@@ -371,8 +438,17 @@ impl<const N: usize> ChainCache<N> {
         self.used += count;
         self.clean = self.clean.max(self.used);
         // Not full, as made sure above.
-        let _ = self.chains.push(chain);
-        Ok(chain)
+        let _ = self.chains.push(Kept { key, chain });
+        Ok(self.chains.len() - 1)
+    }
+
+    /// The chain at a place.
+    ///
+    /// # Panics
+    /// No call has named that place since everything was forgotten.
+    #[must_use]
+    pub fn chain(&self, place: usize) -> &Chain {
+        &self.chains[place].chain
     }
 
     /// Trusts nothing in memory any more; the next chains are written whole. To be called after

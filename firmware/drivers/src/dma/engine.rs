@@ -1,5 +1,7 @@
 //! Both channels of one AXI DMA as one job: out of memory through a kernel and back.
 
+use core::borrow::Borrow;
+
 use super::chain::{Chain, Verify};
 use super::channel::Channel;
 use super::error::{Direction, DmaError, DmaFault};
@@ -23,13 +25,13 @@ pub struct Completion {
     pub written: u32,
 }
 
-/// The two chains of a job.
+/// The two chains of a job, or references to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Job {
+pub struct Job<C = Chain> {
     /// Memory to stream.
-    pub input: Chain,
+    pub input: C,
     /// Stream to memory.
-    pub output: Chain,
+    pub output: C,
 }
 
 /// An AXI DMA. One job at a time; after any error it must be reset before the next.
@@ -92,10 +94,14 @@ impl<B: Bus> AxiDma<B> {
     ///
     /// # Errors
     /// See [`Channel::start`].
-    pub fn submit(&mut self, job: &Job, mut expired: impl FnMut() -> bool) -> Result<(), DmaFault> {
+    pub fn submit<C: Borrow<Chain>>(
+        &mut self,
+        job: &Job<C>,
+        mut expired: impl FnMut() -> bool,
+    ) -> Result<(), DmaFault> {
         self.ended = [false; 2];
-        self.s2mm.start(&job.output, &mut expired)?;
-        self.mm2s.start(&job.input, &mut expired)
+        self.s2mm.start(job.output.borrow(), &mut expired)?;
+        self.mm2s.start(job.input.borrow(), &mut expired)
     }
 
     /// Looks at the channels that have not ended yet. To be called on an interrupt and, because
@@ -104,10 +110,10 @@ impl<B: Bus> AxiDma<B> {
     ///
     /// # Errors
     /// The error of the channel that stopped.
-    pub fn poll(&mut self, job: &Job) -> Result<Progress, DmaFault> {
+    pub fn poll<C: Borrow<Chain>>(&mut self, job: &Job<C>) -> Result<Progress, DmaFault> {
         let [read, written] = self.ended;
-        let written = written || self.s2mm.poll(&job.output)?;
-        let read = read || self.mm2s.poll(&job.input)?;
+        let written = written || self.s2mm.poll(job.output.borrow())?;
+        let read = read || self.mm2s.poll(job.input.borrow())?;
         self.ended = [read, written];
         Ok(if read && written { Progress::Ended } else { Progress::Running })
     }
@@ -116,9 +122,9 @@ impl<B: Bus> AxiDma<B> {
     ///
     /// # Errors
     /// See [`Chain::collect`].
-    pub fn finish(&self, job: &Job) -> Result<Completion, DmaFault> {
-        let read = self.mm2s.finish(&job.input)?;
-        let written = self.s2mm.finish(&job.output)?;
+    pub fn finish<C: Borrow<Chain>>(&self, job: &Job<C>) -> Result<Completion, DmaFault> {
+        let read = self.mm2s.finish(job.input.borrow())?;
+        let written = self.s2mm.finish(job.output.borrow())?;
         Ok(Completion { read, written })
     }
 

@@ -9,10 +9,11 @@ pub mod channel;
 pub mod engine;
 pub mod error;
 pub mod limits;
+pub mod loopback;
 pub mod plan;
 pub mod probe;
 
-pub use chain::{Astray, Chain, ChainCache, Verify};
+pub use chain::{Astray, Chain, ChainCache, Key, Verify};
 pub use channel::{Channel, Status};
 pub use engine::{AxiDma, Completion, Job, Progress};
 pub use error::{Direction, DmaError, DmaFault};

@@ -110,6 +110,8 @@ pub struct Kernel<B, K> {
     capacity: u32,
     /// What the parameter registers hold, as far as it is known.
     shadow: Words,
+    /// Number of the set of parameters that the registers hold; 0: not known.
+    holds: u32,
     kind: PhantomData<K>,
 }
 
@@ -117,7 +119,7 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
     /// The kernel at `base`; nothing is accessed yet.
     pub const fn new(bus: B, base: u32) -> Self {
         let block = Block::new(bus, base);
-        Self { block, caps: 0, capacity: 0, shadow: Words::EMPTY, kind: PhantomData }
+        Self { block, caps: 0, capacity: 0, shadow: Words::EMPTY, holds: 0, kind: PhantomData }
     }
 
     /// Checks that this is the kernel that the driver was written for.
@@ -139,6 +141,7 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
         self.block.reg(CTRL).write(KERNEL_CTRL::RESET::SET);
         // Whatever made a reset necessary: the parameters are not taken on trust either.
         self.shadow = Words::EMPTY;
+        self.holds = 0;
         let counters = [self.block.reg(START).get(), self.block.reg(DONE).get()];
         if counters == [0, 0] { Ok(()) } else { Err(KernelError::Reset) }
     }
@@ -160,6 +163,7 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
     /// # Errors
     /// [`KernelError::Unsupported`]; nothing was written then.
     pub fn configure(&mut self, params: &K::Params) -> Result<(), KernelError> {
+        self.holds = 0;
         K::supports(self.caps, self.capacity, params)?;
         let mut words = Words::EMPTY;
         K::encode(params, &mut words);
@@ -176,6 +180,23 @@ impl<B: Bus, K: KernelKind> Kernel<B, K> {
             }
         }
         Ok(())
+    }
+
+    /// [`Kernel::configure`] with a set of parameters that has a number, which [`Kernel::holds`] is
+    /// asked for. 0 for none.
+    ///
+    /// # Errors
+    /// As [`Kernel::configure`].
+    pub fn configure_as(&mut self, set: u32, params: &K::Params) -> Result<(), KernelError> {
+        self.configure(params)?;
+        self.holds = set;
+        Ok(())
+    }
+
+    /// The registers hold this set of parameters: nothing else was written since, and no reset came.
+    /// Whether the logic was loaded anew meanwhile only [`Kernel::started`] tells.
+    pub fn holds(&self, set: u32) -> bool {
+        set != 0 && self.holds == set
     }
 
     /// Starts job `number`, which must differ from the last one (count up, skipping 0).

@@ -92,3 +92,26 @@ fn identify<B: Bus>(block: &Block<B>, id: u32, map_hash: u32) -> Result<Identity
     }
     Ok(Identity { id, version, caps: block.reg(CAPS).get(), map_hash })
 }
+
+/// ID and register map hash of `pre`, `post` and the gate, as these drivers know them.
+pub const EXPECTED: [(u32, u32); 3] = [
+    (tandem_regs::pre::ID.reset(), tandem_regs::pre::MAP_HASH),
+    (tandem_regs::post::ID.reset(), tandem_regs::post::MAP_HASH),
+    (tandem_regs::gate::ID.reset(), tandem_regs::gate::MAP_HASH),
+];
+
+/// What the block at `base` says of itself, right or wrong; for diagnosis. Of a block with another ID
+/// than `id` nothing else is read, and the rest is 0.
+pub fn look<B: Bus>(bus: B, base: u32, id: u32) -> Identity {
+    let block = Block::new(bus, base);
+    let found = block.reg(ID).get();
+    if found != id {
+        return Identity { id: found, version: 0, caps: 0, map_hash: 0 };
+    }
+    Identity {
+        id: found,
+        version: block.reg(VERSION).get(),
+        caps: block.reg(CAPS).get(),
+        map_hash: block.reg(HASH).get(),
+    }
+}

@@ -22,7 +22,7 @@ use tandem_model::{
     post::{Head, HeadKind, MAX_HEADS, PostParams, PostScratch, postprocess},
     pre::{Frame, Layout, PreParams, Tables, preprocess},
 };
-use tandem_pipeline::{BootError, Pipeline, PipelineConfig, platform::Platform};
+use tandem_pipeline::{BootError, Pipeline, PipelineConfig, Store, platform::Platform};
 use tandem_sim::{Sim, SimMap, axi_dma::DmaConfig, ddr::Ddr};
 
 pub const MS: Nanos = 1_000_000;
@@ -216,7 +216,10 @@ impl World {
 
     pub fn start_core(&mut self, config: PipelineConfig) {
         let machine = self.machine;
-        self.firmware = Some(Box::pin(async move { Pipeline::new(machine, config).run().await }));
+        self.firmware = Some(Box::pin(async move {
+            let store = Store::new();
+            Pipeline::new(machine, config, &store).run().await
+        }));
     }
 
     /// Another agent takes over.

@@ -3,10 +3,14 @@
 //! Looked at in each turn of the main loop. At 115200 baud the line's queue of 64 bytes fills in 5.5 ms, and
 //! the core turns every [`PERIOD`] at the latest; a request has at most 20 bytes.
 
+mod banks;
+mod looped;
 mod selftest;
 
+pub use looped::ROOM as LOOP_ROOM;
+
 use crate::board;
-use crate::platform::{R5Platform, SharedWords};
+use crate::platform::{CrashPage, Log, R5Platform};
 use selftest::{Progress, Running};
 use tandem_drivers::mmio::MmioBus;
 use tandem_drivers::ps::at;
@@ -124,6 +128,9 @@ impl Console {
             Request::Read { page, offset, count } => self.read(number, page, offset, count.into()),
             Request::Run(_) if self.running.is_some() => self.put(number, &Answer::Busy),
             Request::Run(test) => self.running = Some((number, Running::start(test, platform))),
+            Request::Identify(block) => {
+                self.put(number, &Answer::Kernel(selftest::identity(platform, block)));
+            }
         }
     }
 
@@ -155,10 +162,13 @@ impl Console {
     }
 
     fn read(&mut self, number: u16, page: Page, offset: u32, count: usize) {
-        let words = match page {
-            Page::Log => SharedWords::log(),
-            Page::Crash => SharedWords::crash(),
-        };
+        match page {
+            Page::Log => self.read_of(&Log::new(), number, offset, count),
+            Page::Crash => self.read_of(&CrashPage::new(), number, offset, count),
+        }
+    }
+
+    fn read_of(&mut self, words: &dyn SharedMemory, number: u16, offset: u32, count: usize) {
         let whole = offset.is_multiple_of(4) && count.is_multiple_of(4) && count <= PAGE_BYTES;
         if !whole || offset >= words.size() {
             return self.put(number, &Answer::Refused);

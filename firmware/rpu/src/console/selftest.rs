@@ -1,26 +1,23 @@
 //! Self-tests, in pieces short enough for the heartbeat between them.
 
+use super::banks::{Banks, Covered};
+use super::looped::Looped;
 use crate::board;
 use crate::platform::R5Platform;
 use crate::wires::{self, tested};
-use core::arch::asm;
 use embedded_hal::digital::{OutputPin, StatefulOutputPin};
 use embedded_hal::i2c::I2c;
-use tandem_drivers::kernel::{GateDriver, Kernel, Post, Pre};
+use tandem_drivers::kernel::{EXPECTED, GateDriver, Identity, Kernel, Post, Pre, look};
 use tandem_drivers::mmio::MmioBus;
 use tandem_drivers::ps::at;
 use tandem_drivers::ps::counter::nanos;
 use tandem_drivers::ps::gpio::Pin;
 use tandem_drivers::ps::i2c::I2cMaster;
 use tandem_drivers::ps::ttc::Ttc;
-use tandem_link::console::{Test, Verdict};
+use tandem_link::console::{Block, Test, Verdict};
 use tandem_link::message::Nanos;
 use tandem_pipeline::platform::Platform;
 
-/// On-chip memory below what TF-A takes: its lower half.
-pub const OCM: (u32, u32) = (0xFFFC_0000, 0x2_0000);
-/// Words of a memory that are tested in one turn.
-const PIECE: u32 = 512;
 /// Time that the timer is compared for.
 const COMPARED: Nanos = 50_000_000;
 /// Most time between two looks at the clock that tell the timer's count sharply.
@@ -36,8 +33,10 @@ const I2C_RATE: (u32, u32) = (100_000, 100_000_000);
 pub enum Running {
     /// Ends at once.
     Short(Test),
-    /// Words from `next` to `end`.
-    March { test: Test, next: u32, end: u32, words: u32 },
+    /// Memory.
+    Banks(Test, Banks),
+    /// A DMA in a loop.
+    Looped(Looped),
     /// Who answers from address `next` on.
     Scan { next: u8, found: [u32; 4] },
     /// Since when, and what the timer's count was.
@@ -58,13 +57,9 @@ impl Running {
     /// Begins `test`.
     pub fn start(test: Test, platform: &R5Platform) -> Self {
         match test {
-            Test::Tcm => Self::March {
-                test,
-                next: board::DATA_BANK,
-                end: board::DATA_BANK + board::DATA_BANK_SIZE,
-                words: 0,
-            },
-            Test::Ocm => Self::March { test, next: OCM.0, end: OCM.0 + OCM.1, words: 0 },
+            Test::Tcm => Self::Banks(test, Banks::tcm()),
+            Test::Ocm => Self::Banks(test, Banks::ocm()),
+            Test::DmaLoopback if board::LOOP != 0 => Self::Looped(Looped::New),
             Test::I2c if wires::HAS_PINS => Self::Scan { next: 8, found: [0; 4] },
             Test::Timer => {
                 timer(platform).start(wires::TIMER.exponent);
@@ -84,9 +79,12 @@ impl Running {
         match self {
             Self::Short(Test::Kernels) => kernels(platform),
             Self::Short(Test::Gpio) => pin(platform),
-            // No design here has a loop.
             Self::Short(test) => ended(*test, Verdict::NotFitted, [0; 4]),
-            Self::March { test, next, end, words } => march(*test, next, *end, words),
+            Self::Banks(test, banks) => memory(*test, banks, platform),
+            Self::Looped(looped) => match looped.turn(platform) {
+                Some((verdict, values)) => ended(Test::DmaLoopback, verdict, values),
+                None => Progress::Running,
+            },
             Self::Scan { next, found } => scan(platform, next, found),
             Self::Timer { since } => compare(platform, since),
             Self::Watchdog { since } => watchdog(platform, *since),
@@ -102,53 +100,14 @@ fn passed(good: bool) -> Verdict {
     if good { Verdict::Passed } else { Verdict::Failed }
 }
 
-fn march(test: Test, next: &mut u32, end: u32, words: &mut u32) -> Progress {
-    for _ in 0..PIECE {
-        if *next >= end {
-            return ended(test, Verdict::Passed, [*words, 0, 0, 0]);
+fn memory(test: Test, banks: &mut Banks, platform: &R5Platform) -> Progress {
+    match banks.turn(platform.bus()) {
+        Ok(None) => Progress::Running,
+        Ok(Some(Covered { marched, in_place, left })) => {
+            ended(test, Verdict::Passed, [marched, in_place, left, 0])
         }
-        // Nothing may touch the guard, the test neither.
-        if *next == board::GUARD {
-            *next += crate::mpu::GUARD_BYTES;
-        }
-        if !word_is_good(*next) {
-            return ended(test, Verdict::Failed, [*words, *next, 0, 0]);
-        }
-        *next += 4;
-        *words += 1;
+        Err(at) => ended(test, Verdict::Failed, [0, 0, 0, at]),
     }
-    Progress::Running
-}
-
-/// The word at `at` keeps a pattern and its opposite; then it is what it was.
-fn word_is_good(at: u32) -> bool {
-    let wrong: u32;
-    // SAFETY: `at` is a word of memory that this core alone uses, open to it in the MPU. It is put back
-    // before anything else can look: all of it happens in registers, with the watchdog masked.
-    unsafe {
-        asm!(
-            "cpsid f",
-            "ldr {kept}, [{at}]",
-            "str {pattern}, [{at}]",
-            "ldr {read}, [{at}]",
-            "eor {wrong}, {read}, {pattern}",
-            "mvn {pattern}, {pattern}",
-            "str {pattern}, [{at}]",
-            "ldr {read}, [{at}]",
-            "eor {read}, {read}, {pattern}",
-            "orr {wrong}, {wrong}, {read}",
-            "str {kept}, [{at}]",
-            "dsb",
-            "cpsie f",
-            at = in(reg) at,
-            kept = out(reg) _,
-            read = out(reg) _,
-            wrong = out(reg) wrong,
-            pattern = inout(reg) 0x5A96_C3E1_u32 ^ at => _,
-            options(nostack),
-        );
-    }
-    wrong == 0
 }
 
 fn kernels(platform: &R5Platform) -> Progress {
@@ -163,6 +122,18 @@ fn kernels(platform: &R5Platform) -> Progress {
     ];
     let bits = right.iter().rev().fold(0, |bits, right| bits << 1 | u32::from(*right));
     ended(Test::Kernels, passed(bits == 0b111), [bits, 0, 0, 0])
+}
+
+/// What a block says of itself; `None` where the logic is not loaded.
+pub fn identity(platform: &R5Platform, block: Block) -> Option<[u32; 4]> {
+    const BASES: [u32; 3] = [board::PRE, board::POST, board::GATE];
+    if !platform.wires.logic_is_there() {
+        return None;
+    }
+    let index = block as usize;
+    let Identity { id, version, caps, map_hash } =
+        look(*platform.bus(), BASES[index], EXPECTED[index].0);
+    Some([id, version, caps, map_hash])
 }
 
 /// The pin stays an input: only its output register is tried.

@@ -3,7 +3,7 @@
 
 use core::arch::global_asm;
 
-use super::{Timer, remember, tested};
+use super::{Timer, remember, short, tested};
 use crate::board;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::mmio::MmioBus;
@@ -66,17 +66,17 @@ impl Wires {
         self.read(glue::RPU_COUNT) != self.read(glue::RPU_SEEN)
     }
 
-    /// Acknowledges the agent's doorbell.
-    pub fn heard(&self) {
-        self.write(glue::RPU_SEEN, self.read(glue::RPU_COUNT));
+    /// Acknowledges the agent's doorbell. Whether it rang: what was not seen is not acknowledged.
+    pub fn heard(&self) -> bool {
+        let count = self.read(glue::RPU_COUNT);
+        let rung = count != self.read(glue::RPU_SEEN);
+        self.write(glue::RPU_SEEN, count);
+        rung
     }
 
-    /// Sleeps until a line, a doorbell or `at`.
-    pub fn sleep(&self, at: Option<Nanos>) {
-        if let Some(at) = at {
-            let us = at.saturating_sub(self.now()).div_ceil(1000);
-            self.write(glue::ALARM_US, us.try_into().unwrap_or(u32::MAX));
-        }
+    /// Sleeps until a line, a doorbell or `at`; it is `now`.
+    pub fn sleep(&self, now: Nanos, at: Nanos) {
+        self.write(glue::ALARM_US, short(now, at).div_ceil(1000));
         aarch32_cpu::asm::wfi();
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Never run on silicon; the drivers below are tested against models of their registers.
 
-use super::{Timer, remember, tested};
+use super::{Timer, remember, short, tested};
 use crate::board;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::mmio::MmioBus;
@@ -107,20 +107,20 @@ impl Wires {
         self.ipi.rung() & board::IPI_LINUX != 0
     }
 
-    /// Acknowledges the agent's doorbell.
-    pub fn heard(&self) {
-        self.ipi.acknowledge(board::IPI_LINUX);
+    /// Acknowledges the agent's doorbell. Whether it rang: what was not seen is not acknowledged.
+    pub fn heard(&self) -> bool {
+        let rung = self.rung();
+        if rung {
+            self.ipi.acknowledge(board::IPI_LINUX);
+        }
         self.alarm.disarm();
+        rung
     }
 
-    /// Sleeps until a line, a doorbell or `at`.
-    pub fn sleep(&self, at: Option<Nanos>) {
-        if let Some(at) = at {
-            let ns = at.saturating_sub(self.now());
-            let ticks = ns.div_ceil(1_000_000_000 / u64::from(LSBUS));
-            if !self.alarm.alarm(ticks.try_into().unwrap_or(u32::MAX)) {
-                return; // it is due already
-            }
+    /// Sleeps until a line, a doorbell or `at`; it is `now`.
+    pub fn sleep(&self, now: Nanos, at: Nanos) {
+        if !self.alarm.alarm(short(now, at).div_ceil(1_000_000_000 / LSBUS)) {
+            return; // it is due already
         }
         aarch32_cpu::asm::wfi();
     }

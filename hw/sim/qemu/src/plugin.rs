@@ -89,6 +89,10 @@ pub const PROFILE: &str = "profile";
 /// Time that the kernels take where a job's instructions are counted: as in hardware, the core goes
 /// to sleep meanwhile and is woken by the end.
 const LATENCY_NS: u64 = 500_000;
+/// Where instructions are counted, the machine's clock is so many times slower than the host's: the
+/// emulated core, which then calls the plugin for each instruction, would else have no time for
+/// anything but what it does by the clock.
+const COUNTED_SLOWER: u32 = 10;
 
 impl Order {
     /// The bytes of a datagram.
@@ -128,6 +132,8 @@ pub struct Logic {
     /// START of `pre` and `post`.
     starts: [u32; 2],
     started: Instant,
+    /// Host time a unit of the machine's.
+    slower: u32,
     lines: Arc<Lines>,
     counted: u32,
 }
@@ -178,6 +184,7 @@ impl Logic {
             glue: page,
             blocks,
             started,
+            slower: if arguments.count { COUNTED_SLOWER } else { 1 },
             lines,
             counted: 0,
         };
@@ -187,7 +194,8 @@ impl Logic {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let elapsed = self.started.elapsed() / self.slower;
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn store(&mut self, addr: u32, value: u32) {
@@ -215,8 +223,8 @@ impl Logic {
             glue::RING_RPU => self.ring_rpu(),
             glue::RPU_SEEN => self.lines.rpu_seen(value),
             glue::AGENT_SEEN => self.lines.apu_seen(value),
-            glue::ALARM_US => self.lines.alarm(value),
-            glue::WATCHDOG_US => self.lines.watchdog(value),
+            glue::ALARM_US => self.lines.alarm(value.saturating_mul(self.slower)),
+            glue::WATCHDOG_US => self.lines.watchdog(value.saturating_mul(self.slower)),
             glue::RESTART => self.lines.restart(value != 0),
             _ => {}
         }
@@ -334,7 +342,7 @@ impl Machine {
                     let stays = logic.next_event().is_some_and(|next| next <= now);
                     Duration::from_millis(if stays { 1 } else { 0 })
                 }
-                Some(at) => Duration::from_nanos(at - now),
+                Some(at) => Duration::from_nanos(at - now) * logic.slower,
                 None => Duration::from_secs(1),
             };
             logic = self

@@ -1,6 +1,6 @@
 //! The boot partition.
 
-use super::{Job, fresh, vendor};
+use super::{Job, fresh, settle, vendor};
 use crate::qemu::{Place, guest};
 use crate::shell::{output, run};
 use anyhow::{Context, Result, ensure};
@@ -51,9 +51,7 @@ pub fn partition(job: &Job<'_>, place: &Place, programs: &Path) -> Result<PathBu
     let mut names: Vec<PathBuf> =
         fs::read_dir(&files)?.flatten().map(|entry| entry.path()).collect();
     names.sort();
-    for name in &names {
-        run(job.tool("touch").arg("-d").arg(format!("@{}", job.epoch)).arg(name))?;
-    }
+    settle(job, &files)?;
     run(job.tool("mcopy").arg("-m").arg("-i").arg(&image).args(&names).arg("::"))?;
     Ok(image)
 }
@@ -108,12 +106,7 @@ fn initramfs(job: &Job<'_>, place: &Place, programs: &Path, into: &Path) -> Resu
         order += "\n";
     }
     fs::write(root.join("lib/modules/order"), order)?;
-    run(job
-        .tool("find")
-        .arg(&root)
-        .args(["-exec", "touch", "-h", "-d"])
-        .arg(format!("@{}", job.epoch))
-        .args(["{}", "+"]))?;
+    settle(job, &root)?;
     guest::pack(&root, into)
 }
 

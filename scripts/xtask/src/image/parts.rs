@@ -1,6 +1,6 @@
 //! The slots' content and the data partition.
 
-use super::{Job, fresh};
+use super::{Job, fresh, settle};
 use crate::qemu::guest;
 use crate::shell::{output, run};
 use anyhow::{Context, Result, ensure};
@@ -31,6 +31,7 @@ pub fn root(job: &Job<'_>, programs: &Path, firmware: &Path) -> Result<PathBuf> 
     if !job.target.weights {
         run(job.tool("find").arg(&root).args(["-name", "*.onnx", "-delete"]))?;
     }
+    settle(job, &root)?;
     let image = job.join("root.squashfs");
     let _ = fs::remove_file(&image);
     run(job
@@ -52,6 +53,7 @@ pub fn data(job: &Job<'_>) -> Result<PathBuf> {
     let image = job.join("data.ext4");
     let empty = job.join("data");
     fresh(&empty)?;
+    settle(job, &empty)?;
     fs::File::create(&image)?.set_len(layout::DATA)?;
     run(job
         .tool("mke2fs")

@@ -1,7 +1,7 @@
 //! Device tree and initramfs.
 
 use super::Place;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, SSH_SERVER};
 use crate::shell::{Runner, output, run};
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -40,7 +40,26 @@ pub fn initramfs(
 ) -> Result<()> {
     let root = place.join("root");
     stage(runner, &root, kernel, programs, image)?;
+    ssh_server(&root, &kernel.root)?;
     pack(&root, &place.join("initramfs.cpio"))
+}
+
+/// An SSH server with its libraries, from the packages' root into a tree. `init` starts it if the kernel's
+/// command line brings a key.
+fn ssh_server(root: &Path, packages: &Path) -> Result<()> {
+    put(root, &packages.join(SSH_SERVER), SSH_SERVER, 0o755)?;
+    for folder in ["lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu"] {
+        let Ok(files) = fs::read_dir(packages.join(folder)) else { continue };
+        for file in files.flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            // The name that programs ask for is a link: `libz.so.1`.
+            if name.contains(".so.") && file.file_type()?.is_symlink() {
+                put(root, &file.path(), &format!("lib/{name}"), 0o644)?;
+            }
+        }
+    }
+    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
+    Ok(())
 }
 
 /// Copies a file into a tree, with its mode.

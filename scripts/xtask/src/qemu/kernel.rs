@@ -14,6 +14,10 @@ const OURS: &str = "boards/linux";
 /// neighbours.
 const SOURCES: [&str; 3] =
     ["drivers/uio/uio_pdrv_genirq.c", "drivers/dma/xilinx/xilinx_dma.c", "drivers/dma/dmaengine.h"];
+/// The guest's SSH server, a package with what it needs beside the C library.
+const SSH: &str = "dropbear-bin:arm64";
+/// Where that puts it.
+pub const SSH_SERVER: &str = "usr/sbin/dropbear";
 /// Ours that the guest has.
 const GUEST: [&str; 3] = ["tandem-pool", "r5ctl", "dma-client"];
 /// Modules of the kernel that the guest loads: network and UIO.
@@ -45,7 +49,14 @@ pub fn ensure(runner: &Runner, place: &Place) -> Result<Kernel> {
     let root = place.join("debian");
     let version_file = place.join("kernel.version");
     let version = match fs::read_to_string(&version_file) {
-        Ok(version) if SOURCES.iter().all(|path| root.join(path).is_file()) => version,
+        Ok(version)
+            if [&SOURCES[..], &[SSH_SERVER]]
+                .concat()
+                .iter()
+                .all(|path| root.join(path).is_file()) =>
+        {
+            version
+        }
         _ => fetch(runner, place, &root, &version_file)?,
     };
     let modules = root.join("lib/modules").join(&version);
@@ -75,7 +86,7 @@ fn fetch(runner: &Runner, place: &Place, root: &Path, version_file: &Path) -> Re
     // `6.1.0-56-arm64`: the series and the version that both sides of its headers share.
     let series = version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
     let common = version.trim_end_matches("-arm64");
-    let packages = [
+    let mut packages = vec![
         format!("linux-image-{version}:arm64"),
         format!("linux-headers-{version}:arm64"),
         format!("linux-headers-{common}-common"),
@@ -83,6 +94,7 @@ fn fetch(runner: &Runner, place: &Place, root: &Path, version_file: &Path) -> Re
         format!("linux-source-{series}"),
         "busybox-static:arm64".to_owned(),
     ];
+    packages.extend(with_libraries(SSH)?);
     let downloads = place.join("downloads");
     let _ = fs::remove_dir_all(&downloads);
     let _ = fs::remove_dir_all(root);
@@ -110,6 +122,26 @@ fn fetch(runner: &Runner, place: &Place, root: &Path, version_file: &Path) -> Re
     fs::copy(&boot, place.join("Image")).with_context(|| boot.display().to_string())?;
     fs::write(version_file, &version)?;
     Ok(version)
+}
+
+/// A package and the libraries that it needs; the guest has the C library and the compiler's from the
+/// cross compiler's package.
+fn with_libraries(package: &str) -> Result<Vec<String>> {
+    let all = output(Command::new("apt-cache").args([
+        "depends",
+        "--recurse",
+        "--no-recommends",
+        "--no-suggests",
+        "--no-conflicts",
+        "--no-breaks",
+        "--no-replaces",
+        "--no-enhances",
+        package,
+    ]))?;
+    let there = ["libc6:", "libgcc-s1:", "gcc-"];
+    let lines = all.lines().filter(|line| !line.starts_with([' ', '<', '|']));
+    let wanted = lines.filter(|name| !there.iter().any(|there| name.starts_with(there)));
+    Ok(wanted.map(str::to_owned).collect())
 }
 
 /// Builds the modules out of tree against the unpacked headers.

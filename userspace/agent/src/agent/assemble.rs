@@ -83,6 +83,7 @@ impl Agent {
         let engines = main.into_iter().chain(spare).map(lane).collect::<Result<Vec<_>, _>>()?;
         let mut ports: Vec<_> = engines.iter().map(|lane| lane.port().clone()).collect();
         let close_engines = ports.clone();
+        let all_engines = ports.clone();
         let spare = if has_spare { ports.pop() } else { None };
         debug_assert_eq!(ports.len(), mains);
         let cpu = CpuLane::new(&pool, cpu_channel.clone(), wake)?;
@@ -116,6 +117,7 @@ impl Agent {
             frame_capacity: pool.capacity(SlotClass::Frame) as usize,
             config,
             engine_name,
+            engines: all_engines,
             threads: Mutex::default(),
             shared,
         };

@@ -1,6 +1,9 @@
 //! Settings of an agent.
 
+use std::sync::Arc;
+
 use tandem_link::message::Nanos;
+use tandem_policy::Store;
 
 use crate::health::HealthConfig;
 
@@ -20,6 +23,9 @@ pub struct AgentConfig {
     pub stop_within: Nanos,
     /// Processor to pin the data plane's thread to.
     pub pin_data_plane: Option<usize>,
+    /// Routing policies, whose catalog counts the engines as the agent does: the one that stands
+    /// by is the last. `None`: every job may use everything.
+    pub routing: Option<Arc<Store>>,
 }
 
 impl Default for AgentConfig {
@@ -31,6 +37,7 @@ impl Default for AgentConfig {
             pl_depth: 2,
             stop_within: 5_000_000_000,
             pin_data_plane: None,
+            routing: None,
         }
     }
 }

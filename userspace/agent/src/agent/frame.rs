@@ -9,6 +9,7 @@ use tandem_model::pre::Frame;
 use crate::dataplane::Shared;
 use crate::job::GateTag;
 use crate::judge::Policy;
+use crate::routing::JobOptions;
 use crate::slots::IngestView;
 
 /// A frame slot to fill. Dropped, it is free again.
@@ -60,4 +61,6 @@ pub struct IngestedFrame {
     pub tag: Option<GateTag>,
     /// Runs under this in place of the agent's present policy.
     pub policy: Option<Arc<Policy>>,
+    /// What a routing policy looks at.
+    pub options: JobOptions,
 }

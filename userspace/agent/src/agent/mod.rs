@@ -16,12 +16,14 @@ use tandem_link::board::{Board, FaultPort, LinePort, RemoteCore};
 use tandem_link::crash::Record;
 use tandem_link::message::Nanos;
 use tandem_link::slot::Owned;
+use tandem_policy::{EngineSet, Store};
 
 use crate::api::Silicon;
 use crate::counters::{Counters, Flow, Snapshot, StageName};
 use crate::dataplane::{Command, Report, Shared, SlotAudit, Trigger};
 use crate::job::{Answer, StageRecord, Submission, UnknownCode, Want};
 use crate::judge::{Policy, VerdictRecord};
+use crate::lanes::EnginePort;
 use crate::slots::IngestView;
 use crate::ticket::{self, Ticket};
 pub use assemble::{Engines, Machinery};
@@ -41,6 +43,8 @@ pub struct Agent {
     frame_capacity: usize,
     config: AgentConfig,
     engine_name: &'static str,
+    /// In the order of the routing policies' catalog.
+    engines: Vec<Arc<EnginePort>>,
     threads: Mutex<Threads>,
 }
 
@@ -106,6 +110,17 @@ impl Agent {
     /// Name of the engine that runs the main model.
     pub fn engine_name(&self) -> &'static str {
         self.engine_name
+    }
+
+    /// Routing policies, where the agent was given a store of them.
+    pub fn routing(&self) -> Option<&Arc<Store>> {
+        self.config.routing.as_ref()
+    }
+
+    /// Engines that would take a run now.
+    pub fn engines_ready(&self) -> EngineSet {
+        let ready = self.engines.iter().enumerate().filter(|(_, port)| port.is_ready());
+        ready.fold(EngineSet::default(), |set, (i, _)| set.with(i))
     }
 
     /// A frame slot, if one is free.
@@ -183,6 +198,8 @@ impl Agent {
             stages,
             degraded: Default::default(),
             policy,
+            options: std::mem::take(&mut ingested.options),
+            routed: None,
             tag: ingested.tag,
             tensor: Vec::with_capacity(if want == Want::Tensor { pre.tensor_bytes() } else { 0 }),
         });
@@ -298,6 +315,36 @@ impl Agent {
     /// Restarts the R5F's core. What it has at work goes to the CPU. `false` if the queue is full.
     pub fn restart_core(&self) -> bool {
         self.command(Command::Restart)
+    }
+
+    /// No new jobs to the R5F, and no restarts by itself, until [`Agent::release`]. The ticket's value
+    /// comes when the R5F has no job any more (`true`), or after `within`, when the CPU does what it had
+    /// (`false`): then a DMA may still be under way.
+    pub fn hold(&self, within: Duration) -> Ticket<bool> {
+        let (ended, ticket) = ticket::pair();
+        let within = Nanos::try_from(within.as_nanos()).unwrap_or(Nanos::MAX);
+        self.command(Command::Hold { within, ended });
+        ticket
+    }
+
+    /// Ends a hold: jobs go to the R5F as soon as it has joined. `false` if the queue is full.
+    pub fn release(&self) -> bool {
+        self.command(Command::Release)
+    }
+
+    /// [`Agent::shutdown`] has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// How long a heartbeat may stand still.
+    pub fn frozen_after(&self) -> Duration {
+        Duration::from_nanos(self.config.health.frozen_after)
+    }
+
+    /// How long a firmware may take to announce itself.
+    pub fn announce_within(&self) -> Duration {
+        Duration::from_nanos(self.config.health.announce_within)
     }
 
     /// Ends all threads. Jobs under way end first, within [`AgentConfig::stop_within`]. Blocks;

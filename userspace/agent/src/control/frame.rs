@@ -52,6 +52,13 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
 pub async fn read<T: DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> Result<Option<T>, FrameError> {
+    read_bytes(stream).await?.map(|bytes| decode(&bytes)).transpose()
+}
+
+/// Reads the bytes of one frame, whatever they are; `None` where the stream ended between two.
+pub async fn read_bytes(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<Vec<u8>>, FrameError> {
     let mut prefix = [0; 4];
     let mut have = 0;
     while have < prefix.len() {
@@ -71,7 +78,7 @@ pub async fn read<T: DeserializeOwned>(
     if bytes.len() != length as usize {
         return Err(FrameError::Truncated);
     }
-    decode(&bytes).map(Some)
+    Ok(Some(bytes))
 }
 
 /// Writes one message.

@@ -15,14 +15,19 @@ use tandem_model::pre::PreParams;
 
 use crate::api::{ApiError, Inspection};
 use crate::counters::Snapshot;
+use crate::firmware::{Bundle, Manifest};
 use crate::recipe::Explanation;
 use crate::recipe::store::RecipeSummary;
-use crate::service::{BenchReport, FaultReport, PingReport, Status, TensorDump};
+use crate::routing::JobOptions;
+use crate::service::{
+    BenchReport, BitstreamEntry, BitstreamReport, BoardInfo, FaultReport, FirmwareReport,
+    PingReport, PolicyReport, Status, TensorDump,
+};
 pub use bytes::Bytes;
 pub use crash::CrashReport;
 
 /// Version of the messages. Any change to them is a new version.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 5;
 
 /// An image and what is to be done with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +40,8 @@ pub struct ImageRequest {
     pub deadline_ms: Option<u32>,
     /// Recipe by name; the one in force if `None`.
     pub recipe: Option<String>,
+    /// What a routing policy looks at.
+    pub options: JobOptions,
 }
 
 /// Which kernel, and everything it is told.
@@ -119,6 +126,40 @@ pub enum Request {
     RestartCore,
     /// Restarts the board's Linux. Answered by [`Response::Done`] before it does.
     Reboot,
+    /// Answered by [`Response::Firmware`].
+    FirmwareInfo,
+    /// Holds a bundle against the board. Answered by [`Response::FirmwareGood`].
+    FirmwareCheck(Bundle),
+    /// Runs a bundle's image, or what ran before. Answered by [`Response::Firmware`].
+    FirmwareUpdate(Bundle),
+    /// Answered by [`Response::Bitstreams`].
+    BitstreamList,
+    /// Answered by [`Response::Bitstream`].
+    BitstreamCurrent,
+    /// Every check before a load. Answered by [`Response::Bitstreams`] with the one.
+    BitstreamCheck(String),
+    /// Loads one by its name. Answered by [`Response::Bitstream`].
+    BitstreamLoad(String),
+    /// Answered by [`Response::Board`].
+    BoardInfo,
+    /// Holds a routing policy against the agent. Answered by [`Response::Policy`].
+    PolicyCheck {
+        /// What findings point into.
+        file: String,
+        /// The policy (YAML).
+        text: String,
+    },
+    /// Puts a routing policy in force. Answered by [`Response::Policy`].
+    PolicyApply {
+        /// What findings point into.
+        file: String,
+        /// The policy (YAML).
+        text: String,
+    },
+    /// The routing policy in force. Answered by [`Response::Policy`].
+    PolicyShow,
+    /// Where an image would go now. Answered by [`Response::PolicyExplained`].
+    PolicyExplain(ImageRequest),
 }
 
 /// One line of the firmware's log.
@@ -172,6 +213,20 @@ pub enum Response {
     Done,
     /// It did not work.
     Error(ApiError),
+    /// The R5F's firmware.
+    Firmware(FirmwareReport),
+    /// A bundle that could be loaded.
+    FirmwareGood(Manifest),
+    /// Bitstreams of the agent's folder.
+    Bitstreams(Vec<BitstreamEntry>),
+    /// What the programmable logic holds.
+    Bitstream(BitstreamReport),
+    /// What the board is and runs.
+    Board(BoardInfo),
+    /// A routing policy, its findings, and the one in force.
+    Policy(PolicyReport),
+    /// Where an image would go, and why.
+    PolicyExplained(tandem_policy::Explanation),
 }
 
 #[cfg(test)]

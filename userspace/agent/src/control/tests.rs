@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::frame::{self, FrameError, MAX_FRAME_BYTES};
 use super::*;
-use crate::api::{Detection, Outcome, Silicon, Stage, Verdict};
+use crate::api::{Detection, Outcome, RouteTaken, Silicon, Stage, Verdict};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -27,6 +27,12 @@ fn inspection() -> Inspection {
         degraded: vec!["kernel_hung".into()],
         model: "m/1".into(),
         recipe: "default".into(),
+        route: Some(RouteTaken {
+            policy: "p@1".into(),
+            rule: "r".into(),
+            route: "cpu-only".into(),
+            canary: true,
+        }),
         error: None,
         tag: None,
     }
@@ -102,7 +108,13 @@ proptest! {
         count in any::<u32>(),
         which in 0..5,
     ) {
-        let image = ImageRequest { name: name.clone(), bytes: bytes.into(), deadline_ms, recipe };
+        let image = ImageRequest {
+            name: name.clone(),
+            bytes: bytes.into(),
+            deadline_ms,
+            recipe,
+            options: JobOptions { stream: name.clone(), priority: Some(3), id: None },
+        };
         let request = match which {
             0 => Request::Inspect(image),
             1 => Request::Bench { image, count, warmup: count / 2, in_flight: 1 },

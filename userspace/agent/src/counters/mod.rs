@@ -78,6 +78,9 @@ names! {
         R5Absent = "r5_absent",
         /// The core could not be restarted.
         R5RestartFailed = "r5_restart_failed",
+        /// An operator holds the core: its firmware is renewed, or the logic is loaded. Marks jobs, and
+        /// is counted by nobody: it is no fault.
+        R5Held = "r5_held",
         /// The programmable logic was loaded anew under the running firmware.
         LogicReset = "logic_reset",
         /// No room in the ring to the firmware.

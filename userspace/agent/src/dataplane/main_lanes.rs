@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tandem_policy::EngineSet;
+
 use crate::lanes::{EnginePort, EngineReply, EngineRequest};
 
 /// Where a job may go.
@@ -45,32 +47,49 @@ impl MainLanes {
         Self { main: main.into_iter().map(Entry::new).collect(), spare: spare.map(Entry::new) }
     }
 
-    /// An engine stands by.
-    pub fn has_spare(&self) -> bool {
-        self.spare.is_some()
+    /// Engines that would take a run now: the one that stands by is the last.
+    pub fn ready(&self) -> EngineSet {
+        let ready = self.main.iter().chain(&self.spare).enumerate();
+        let ready = ready.filter(|(_, entry)| entry.port.is_ready());
+        ready.fold(EngineSet::default(), |set, (i, _)| set.with(i))
     }
 
-    /// There is an engine besides one that was just lost.
-    pub fn has_other(&self) -> bool {
-        self.spare.is_some() || self.main.iter().any(|entry| entry.port.is_ready())
+    /// The engines of `allowed`, without the one that stands by.
+    fn main(&self, allowed: EngineSet) -> impl Iterator<Item = (usize, &Entry)> + Clone {
+        self.main.iter().enumerate().filter(move |(i, _)| allowed.has(*i))
     }
 
-    /// The engine with the fewest requests, among those that are there. They have one more than
-    /// there are engines at most: what waits longer stays in the job table, where a later job with
-    /// an earlier deadline can overtake it. A job that `failed` goes to the engine that stands by,
-    /// and so does every one while no other is there. Without any, a lost one is asked: it
-    /// reconnects, or says why not.
-    pub fn place(&self, failed: bool) -> Option<Place> {
-        let ready = self.main.iter().any(|entry| entry.port.is_ready());
-        if let Some(spare) = &self.spare
+    fn spare(&self, allowed: EngineSet) -> Option<&Entry> {
+        self.spare.as_ref().filter(|_| allowed.has(self.main.len()))
+    }
+
+    /// An engine of `allowed` stands by for others of them.
+    pub fn has_spare(&self, allowed: EngineSet) -> bool {
+        self.spare(allowed).is_some() && self.main(allowed).next().is_some()
+    }
+
+    /// There is an engine of `allowed` besides one that was just lost.
+    pub fn has_other(&self, allowed: EngineSet) -> bool {
+        self.has_spare(allowed) || self.main(allowed).any(|(_, entry)| entry.port.is_ready())
+    }
+
+    /// The engine with the fewest requests, among those of `allowed` that are there. They have one
+    /// more than there are engines at most: what waits longer stays in the job table, where a later
+    /// job with an earlier deadline can overtake it. A job that `failed` goes to the engine that
+    /// stands by, and so does every one while no other is there. Without any, a lost one is asked:
+    /// it reconnects, or says why not.
+    pub fn place(&self, failed: bool, allowed: EngineSet) -> Option<Place> {
+        let ready = self.main(allowed).any(|(_, entry)| entry.port.is_ready());
+        if let Some(spare) = self.spare(allowed)
             && (failed || !ready)
         {
             return (spare.has <= 1).then_some(Place::Spare);
         }
-        let usable = || self.main.iter().enumerate().filter(|(_, e)| e.port.is_ready() || !ready);
-        let (requests, engines) =
-            usable().fold((0, 0), |(requests, engines), (_, e)| (requests + e.has, engines + 1));
-        let least = usable().min_by_key(|(_, entry)| entry.has);
+        let usable = self.main(allowed).filter(|(_, e)| e.port.is_ready() || !ready);
+        let (requests, engines) = usable
+            .clone()
+            .fold((0, 0), |(requests, engines), (_, e)| (requests + e.has, engines + 1));
+        let least = usable.min_by_key(|(_, entry)| entry.has);
         (requests <= engines).then(|| least.map(|(index, _)| Place::Main(index))).flatten()
     }
 

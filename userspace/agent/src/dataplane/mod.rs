@@ -19,13 +19,16 @@ use tandem_link::master::{LinkMaster, fresh_epoch};
 use tandem_link::message::{JobId, Nanos};
 use tandem_link::slot::SlotTable;
 use tandem_link::{Geometry, SlotClass};
+use tandem_policy::{EngineSet, Facts, Store};
 
 use crate::agent::{AgentConfig, StartError};
 use crate::counters::{Counters, Flow, Incident};
 use crate::health::{Health, Restarter};
-use crate::job::{Client, Hold, JOBS, Job, State, Submission, UnknownCode};
+use crate::job::{Answer, Client, Hold, JOBS, Job, State, Submission, UnknownCode};
 use crate::lanes::CpuChannel;
+use crate::routing::Routed;
 use crate::slots::{PayloadGuard, Pool, RecordView};
+use crate::ticket::Sender;
 pub use main_lanes::MainLanes;
 use peer::{Cancels, Pings};
 use quarantine::Quarantine;
@@ -61,8 +64,14 @@ pub struct DataPlane<B: Board> {
     gate: Option<(Nanos, Nanos)>,
     gate_pending: bool,
     pl_depth: usize,
+    /// Routing policies.
+    routing: Option<Arc<Store>>,
+    /// Jobs admitted so far.
+    admitted: u64,
     stop_within: Nanos,
     stop_by: Option<Nanos>,
+    /// Who waits for the end of the peer's jobs, and until when.
+    hold: Option<(Nanos, Sender<bool>)>,
     next_id: JobId,
     /// Images whose ingest began by then are in doubt.
     doubt_until: Option<Nanos>,
@@ -105,8 +114,11 @@ impl<B: Board> DataPlane<B> {
             gate: config.gate,
             gate_pending: config.gate.is_some(),
             pl_depth: config.pl_depth.max(1),
+            routing: config.routing.clone(),
+            admitted: 0,
             stop_within: config.stop_within,
             stop_by: None,
+            hold: None,
             jobs: std::array::from_fn(|_| Job::default()),
             next_id: 1,
             doubt_until: None,
@@ -158,6 +170,7 @@ impl<B: Board> DataPlane<B> {
         self.take_submissions(now);
         self.expire(now);
         self.reclaim();
+        self.settle_hold(now);
         self.schedule();
         self.send_pending(now);
         if std::mem::take(&mut self.doorbell) {
@@ -187,6 +200,7 @@ impl<B: Board> DataPlane<B> {
         self.jobs.iter().any(waits)
             || self.pings.next_timeout() != Nanos::MAX
             || self.stop_by.is_some()
+            || self.hold.is_some()
     }
 
     fn take_submissions(&mut self, now: Nanos) {
@@ -201,15 +215,42 @@ impl<B: Board> DataPlane<B> {
             self.counters.flow(Flow::Submitted);
             let Submission { frame, pre, want, deadline, ingest_began, submitted, answer, reply } =
                 *submission;
+            let (logic, engines, answer) =
+                self.route(answer, deadline.saturating_sub(ingest_began));
             let client = Client { pre, want, deadline, ingest_began, answer, reply };
             self.jobs[i] = Job {
                 state: State::Ingested(Hold::Ours(frame)),
                 client: Some(client),
                 stage_began: submitted,
+                logic,
+                engines,
                 in_doubt: self.doubt_until.is_some_and(|until| ingest_began <= until),
                 ..Job::default()
             };
         }
+    }
+
+    /// Asks the routing policy in force where a job goes: whether the programmable logic has a part
+    /// in it, and which engines may run its model. The answer keeps the policy.
+    fn route(&mut self, mut answer: Box<Answer>, within: Nanos) -> (bool, EngineSet, Box<Answer>) {
+        self.admitted += 1;
+        let Some(policy) = self.routing.as_ref().and_then(|store| store.current()) else {
+            return (true, EngineSet::ALL, answer);
+        };
+        let busy = self.jobs.iter().filter(|job| !job.is_free()).count();
+        let facts = Facts {
+            job: answer.options.id.unwrap_or(self.admitted),
+            model: &answer.policy.model,
+            stream: &answer.options.stream,
+            priority: answer.options.priority,
+            deadline_ms: (within / 1_000_000).try_into().unwrap_or(u32::MAX),
+            logic_up: self.health.is_up(),
+            ready: self.lanes.main.ready(),
+            load: busy as f64 / JOBS as f64,
+        };
+        let decision = policy.decide(&facts);
+        answer.routed = Some(Routed { policy, decision });
+        (decision.route.kind.uses_logic(), decision.route.engines, answer)
     }
 
     /// Answers what missed its deadline, and at the end of a shutdown all that is left.
@@ -287,6 +328,7 @@ impl<B: Board> DataPlane<B> {
         let deadlines = self.jobs.iter().filter_map(|job| Some(job.client.as_ref()?.deadline));
         let mut next = deadlines.fold(self.health.next_tick(), Nanos::min);
         next = next.min(self.pings.next_timeout()).min(self.stop_by.unwrap_or(Nanos::MAX));
+        next = next.min(self.hold.as_ref().map_or(Nanos::MAX, |(by, _)| *by));
         if self.cancels.any() || (self.gate_pending && self.health.is_up()) {
             next = next.min(now.saturating_add(RETRY));
         }

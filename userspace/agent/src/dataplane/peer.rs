@@ -7,7 +7,7 @@ use tandem_link::message::{Event, FromPeer, JobId, JobStatus, Nanos, ToPeer};
 use super::{Command, DataPlane, Trigger};
 use crate::counters::{Flow, Incident};
 use crate::health::Change;
-use crate::job::{GateTag, Hold, JOBS, State};
+use crate::job::{GateTag, Hold, JOBS, Job, State};
 use crate::ticket::Sender;
 
 /// A ping that is not answered by then is given up.
@@ -240,8 +240,30 @@ impl<B: Board> DataPlane<B> {
                         self.fall_back_all(reason);
                     }
                 }
+                Command::Hold { within, ended } => {
+                    self.health.hold();
+                    self.hold = Some((now.saturating_add(within), ended));
+                }
+                Command::Release => {
+                    let core = self.board.core().state();
+                    self.health.release(now, self.master.peer_heartbeat(), core);
+                }
                 Command::Report(sender) => sender.send(self.report()),
             }
+        }
+    }
+
+    /// Tells whoever holds the peer that it has nothing any more; what takes too long goes by the CPU.
+    pub(super) fn settle_hold(&mut self, now: Nanos) {
+        let Some((by, _)) = &self.hold else { return };
+        let pl = |job: &Job| matches!(job.state, State::PrePl(..) | State::PostPl(..));
+        let quiet = self.quarantine.is_empty() && !self.jobs.iter().any(pl);
+        if !quiet && now < *by {
+            return;
+        }
+        self.fall_back_all(Incident::R5Held);
+        if let Some((_, ended)) = self.hold.take() {
+            ended.send(quiet);
         }
     }
 

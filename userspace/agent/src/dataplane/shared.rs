@@ -40,6 +40,8 @@ pub enum PeerState {
     Up,
     /// Given up: jobs go to the CPU until it announces itself anew.
     Down,
+    /// An operator has it: jobs go to the CPU until it is given back.
+    Held,
 }
 
 /// The peer as the data plane sees it.
@@ -115,6 +117,16 @@ pub enum Command {
     },
     /// Restart the peer's core.
     Restart,
+    /// Give the peer no more jobs. Answered when it has nothing any more (`true`), or after `within` ns,
+    /// when what it had is done by the CPU (`false`).
+    Hold {
+        /// How long the peer's jobs may take to end.
+        within: Nanos,
+        /// Told the end.
+        ended: Sender<bool>,
+    },
+    /// Give it jobs again.
+    Release,
     /// Say how things are.
     Report(Sender<Report>),
 }

@@ -50,7 +50,7 @@ impl<B: Board> DataPlane<B> {
     /// `pl_depth` runs at once; a run whose slots it never gave back counts as one, and when there
     /// are only such it is not waited for.
     fn site(&self, i: usize, input: &Hold, output: SlotClass) -> Site {
-        if self.jobs[i].to_cpu || matches!(input, Hold::Theirs(_)) {
+        if self.jobs[i].to_cpu || !self.jobs[i].logic || matches!(input, Hold::Theirs(_)) {
             return Site::Cpu(None);
         }
         if !self.health.is_up() {
@@ -151,7 +151,8 @@ impl<B: Board> DataPlane<B> {
             return self.ask_cpu(i, work, State::Copying);
         }
         let (heads_bytes, deadline) = (client.answer.policy.heads_bytes, client.deadline);
-        let place = self.lanes.main.place(self.jobs[i].to_cpu);
+        let allowed = self.jobs[i].engines;
+        let place = self.lanes.main.place(self.jobs[i].to_cpu, allowed);
         let heads = place.and_then(|_| self.slots.take(SlotClass::Heads));
         let (Some(place), Some(heads)) = (place, heads) else {
             self.jobs[i].state = State::Prepared(tensor);
@@ -165,7 +166,7 @@ impl<B: Board> DataPlane<B> {
             return;
         }
         self.jobs[i].state = State::Main;
-        if place == Place::Spare {
+        if place == Place::Spare && self.lanes.main.has_spare(allowed) {
             self.counters.flow(Flow::Fallbacks);
             if !self.jobs[i].to_cpu {
                 self.mark(i, Incident::WorkerLost);
@@ -202,9 +203,12 @@ impl<B: Board> DataPlane<B> {
         self.jobs[i].to_cpu = true;
     }
 
-    /// A stage of the programmable logic goes to the CPU lane.
+    /// A stage goes to the CPU lane: in place of the programmable logic, or because its route says
+    /// so.
     fn stand_in(&mut self, i: usize, work: CpuWork, state: State) {
-        self.counters.flow(Flow::Fallbacks);
+        if self.jobs[i].logic {
+            self.counters.flow(Flow::Fallbacks);
+        }
         self.ask_cpu(i, work, state);
     }
 
@@ -317,10 +321,11 @@ impl<B: Board> DataPlane<B> {
 
     /// An engine did not give heads. Once, another one may try while there is one.
     fn engine_failed(&mut self, i: usize, tensor: Owned, failure: EngineFailure) {
+        let allowed = self.jobs[i].engines;
         let (incident, again) = match failure.kind {
             FailureKind::Late => return self.answer(i, Err(UnknownCode::Late)),
-            FailureKind::Failed => (Incident::EngineFailed, self.lanes.main.has_spare()),
-            FailureKind::Lost => (Incident::WorkerLost, self.lanes.main.has_other()),
+            FailureKind::Failed => (Incident::EngineFailed, self.lanes.main.has_spare(allowed)),
+            FailureKind::Lost => (Incident::WorkerLost, self.lanes.main.has_other(allowed)),
         };
         match failure.kind {
             // The lane has counted it.

@@ -2,7 +2,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::service::testing::{card, with_service};
+use crate::gate::{GateOption, Length, Way};
+use crate::service::testing::{card, with_gate, with_service};
 
 /// One request over a real connection; status and JSON (or text) of the answer.
 async fn ask(service: &Arc<Service>, head: &str, body: &[u8]) -> (u16, Value) {
@@ -95,5 +96,94 @@ fn a_body_above_the_limit_is_refused_before_it_is_read() {
         let (status, json) = ask_router(limited(service, 16), head, &[0; 17]).await;
         assert_eq!((status, &json["code"]), (413, &Value::from("body_too_large")));
         assert_eq!(json["field"], "body");
+    });
+}
+
+/// A way so long that no part of a test gets to the arm.
+const LONG: GateOption =
+    GateOption { delay: Way::Time(600_000_000_000), pulse: Length(20_000_000) };
+
+#[test]
+fn a_pass_takes_back_the_reject_of_the_part_with_its_tag() {
+    with_gate(Some(LONG), |service| async move {
+        let image = card().bytes.0;
+        let line = service.agent().line().unwrap();
+        let ready = async {
+            while !line.ready() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ready).await.expect("the gate is set");
+        let tags = [line.trigger().unwrap(), line.trigger().unwrap()];
+        let mut seen = Vec::new();
+        let mut next = 0;
+        while seen.len() < 2 {
+            let head = format!("GET /v1/triggers?after={next}&wait_ms=20000 HTTP/1.1");
+            let (status, json) = ask(&service, &head, b"").await;
+            assert_eq!((status, &json["missed"]), (200, &Value::from(0)), "{json}");
+            let parts = json["triggers"].as_array().unwrap();
+            assert!(!parts.is_empty(), "no part within the wait");
+            seen.extend(parts.iter().map(|part| part["tag"].as_u64().unwrap() as u32));
+            assert!(parts.iter().all(|part| part["due_in_us"].as_u64().unwrap() > 0), "{json}");
+            next = json["next"].as_u64().unwrap();
+        }
+        assert_eq!(seen, tags);
+        let good = format!("POST /v1/inspect?tag={}&deadline_ms=60000 HTTP/1.1", tags[0]);
+        let (status, json) = ask(&service, &good, &image).await;
+        assert_eq!((status, &json["verdict"]["result"]), (200, &Value::from("pass")), "{json}");
+        assert_eq!(json["tag"], tags[0]);
+        let bad = format!("POST /v1/inspect?tag={}&recipe=fails HTTP/1.1", tags[1]);
+        let (_, json) = ask(&service, &bad, &image).await;
+        assert_eq!((&json["verdict"]["result"], &json["tag"]), (&"fail".into(), &tags[1].into()));
+        let cancelled = async {
+            while line.counters().cancelled == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), cancelled)
+            .await
+            .expect("the pass gets there");
+        assert_eq!(line.counters().cancelled, 1, "one pass, one cancel");
+        let head = "POST /v1/inspect?tag=4000000000 HTTP/1.1";
+        let (status, json) = ask(&service, head, &image).await;
+        assert_eq!((status, &json["code"]), (404, &Value::from("tag_unknown")));
+        let head = "POST /v1/inspect?gate_epoch=1 HTTP/1.1";
+        assert_eq!(ask(&service, head, &image).await.1["code"], "tag_missing");
+        assert_eq!(ask(&service, "GET /v1/triggers?before=3 HTTP/1.1", b"").await.0, 400);
+    });
+}
+
+#[test]
+fn an_agent_that_does_not_set_the_gate_says_so() {
+    with_service(|service| async move {
+        for head in ["GET /v1/triggers HTTP/1.1", "POST /v1/inspect?tag=1 HTTP/1.1"] {
+            let (status, json) = ask(&service, head, b"").await;
+            assert_eq!((status, &json["code"]), (409, &Value::from("gate_off")), "{json}");
+        }
+    });
+}
+
+#[test]
+fn the_document_names_what_is_served() {
+    with_service(|service| async move {
+        let (status, document) = ask(&service, "GET /v1/openapi.json HTTP/1.1", b"").await;
+        assert_eq!(status, 200);
+        let paths = document["paths"].as_object().unwrap();
+        assert!(paths.len() >= 7, "{paths:?}");
+        for (path, methods) in paths {
+            for method in methods.as_object().unwrap().keys() {
+                if path == "/v1/verdicts" {
+                    continue; // without an end; `stream::tests` reads it
+                }
+                let head = format!("{} {path} HTTP/1.1", method.to_uppercase());
+                let (status, _) = ask(&service, &head, b"").await;
+                assert!(
+                    methods[method]["responses"].get(status.to_string()).is_some(),
+                    "{head}: {status}"
+                );
+            }
+            let (status, json) = ask(&service, &format!("DELETE {path} HTTP/1.1"), b"").await;
+            assert_eq!((status, &json["code"]), (405, &Value::from("wrong_method")), "{path}");
+        }
     });
 }

@@ -36,7 +36,7 @@ impl Service {
         let frame = self.ingest(request, policy).await?;
         let deadline = frame.deadline;
         let ticket = self.agent.submit(frame)?;
-        Ok(self.answer(ticket, deadline).await?.into_inspection())
+        Ok(self.published(self.answer(ticket, deadline).await?.into_inspection()))
     }
 
     /// One part of a line: `trigger` is what the gate said when it passed, if the firmware told.
@@ -46,17 +46,20 @@ impl Service {
         request: ImageRequest,
         trigger: Option<Trigger>,
     ) -> Result<Inspection, ApiError> {
-        let mut frame = self.ingest(&Arc::new(request), None).await?;
+        let request = Arc::new(request);
+        let (policy, _) = self.policy_for(&request)?;
+        let mut frame = self.ingest(&request, policy).await?;
         if let Some(trigger) = trigger {
             frame.tag = Some(trigger.tag);
             // Due at a position of the belt: nobody knows when, so the request's own deadline stays.
             if trigger.due != Nanos::MAX {
-                frame.deadline = Some(trigger.due);
+                let due = frame.deadline.map_or(trigger.due, |own| own.min(trigger.due));
+                frame.deadline = Some(due);
             }
         }
         let deadline = frame.deadline;
         let ticket = self.agent.submit(frame)?;
-        Ok(self.answer(ticket, deadline).await?.into_inspection())
+        Ok(self.published(self.answer(ticket, deadline).await?.into_inspection()))
     }
 
     /// As [`Service::inspect`], with what every rule measured.
@@ -151,6 +154,7 @@ impl Service {
             deadline,
             tag: None,
             policy,
+            options: request.options.clone(),
         })
     }
 

@@ -1,31 +1,55 @@
 //! What agentd can do for a client, whatever the door it came through: HTTP, socket, in process.
 
 mod bench;
+mod bitstream;
+mod board;
 mod faults;
+mod firmware;
+mod held;
 mod images;
+#[cfg(test)]
+mod loads;
+mod policies;
+mod published;
 mod report;
 mod reset;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod triggers;
+#[cfg(test)]
+mod updates;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tandem_bitstreams::FpgaManager;
 use tandem_engine::model::q16;
-use tandem_link::board::CoreState;
 use tandem_link::crash::Record;
+use tandem_policy::Watch;
+use tandem_uio::System;
 
+pub use bitstream::{BitstreamEntry, BitstreamReport, KernelSeen};
+pub(crate) use bitstream::{MakeManager, staging};
+pub use board::{BoardInfo, SlotReport, SlotsReport};
 pub use faults::{FREEZE_CORE, KILL_CORE};
+pub use firmware::FirmwareReport;
+pub use policies::{PolicyReport, RuleSummary};
+pub use published::Published;
 pub use report::{BenchReport, BenchRow, FaultReport, PingReport, Status, TensorDump};
+pub use triggers::{MAX_WAIT, Passed, PassedList};
+
+use published::Verdicts;
+use triggers::TriggerLog;
 
 use crate::agent::Agent;
 use crate::api::ApiError;
 use crate::control::{CrashReport, LogLine};
 use crate::counters::Snapshot;
+use crate::firmware::Store;
 use crate::judge::Policy;
 use crate::logs::{self, Logs};
 use crate::recipe::store::{RecipeStore, RecipeSummary};
@@ -46,14 +70,40 @@ pub struct Info {
     pub simulated: bool,
     /// Runtime of the main model, for people.
     pub engine: String,
-    /// ELF file with the strings of the firmware's log.
+    /// ELF file with the strings of the firmware's log, where the core loads no file.
     pub strings: PathBuf,
+}
+
+/// What work on the board itself needs.
+#[derive(Clone)]
+pub struct Care {
+    /// The board's description.
+    pub board: tandem_boards::Board,
+    /// The image that the installation brought.
+    pub installed: PathBuf,
+    /// Updates of it.
+    pub store: Store,
+    /// Where the kernel shows the board.
+    pub system: System,
+    /// Folder of bitstreams.
+    pub bitstreams: PathBuf,
+    /// Folder that is empty after the power was off.
+    pub run: PathBuf,
+    /// What Linux loads the logic by.
+    pub fpga: FpgaManager,
+    /// Makes it again for a load.
+    pub(crate) manager: Arc<MakeManager>,
+    /// What an operator should know about the firmware that was chosen at the start.
+    pub notes: Vec<String>,
 }
 
 /// Verbs over one agent.
 pub struct Service {
     agent: Arc<Agent>,
     info: Info,
+    care: Care,
+    /// Held by whoever works on the core or the logic.
+    busy: tokio::sync::Mutex<()>,
     /// The model with its own thresholds, before any recipe.
     base: Policy,
     recipes: RecipeStore,
@@ -61,6 +111,10 @@ pub struct Service {
     logs: Logs,
     started: Instant,
     line: OnceLock<Arc<serial::Counters>>,
+    /// Brings routing policies while the agent runs.
+    watch: OnceLock<Watch>,
+    triggers: OnceLock<Arc<TriggerLog>>,
+    verdicts: Verdicts,
 }
 
 /// `base` under a recipe.
@@ -82,13 +136,31 @@ impl Service {
     pub fn new(
         agent: Arc<Agent>,
         info: Info,
+        care: Care,
         base: Policy,
         recipes: RecipeStore,
         judge: Arc<RecipeJudge>,
         logs: Logs,
     ) -> Service {
         let (judge, started) = (ArcSwap::new(judge), Instant::now());
-        Service { agent, info, base, recipes, judge, logs, started, line: OnceLock::new() }
+        let busy = tokio::sync::Mutex::default();
+        let (line, triggers, verdicts) = Default::default();
+        let watch = OnceLock::new();
+        Service {
+            agent,
+            info,
+            care,
+            busy,
+            base,
+            recipes,
+            judge,
+            logs,
+            started,
+            line,
+            watch,
+            triggers,
+            verdicts,
+        }
     }
 
     /// The agent.
@@ -124,7 +196,8 @@ impl Service {
     /// The firmware's crash records, oldest first, and how many are damaged.
     pub fn crashes(&self) -> (Vec<CrashReport>, u32) {
         let (records, damaged) = self.agent.crashes();
-        let table = if records.is_empty() { None } else { logs::table(&self.info.strings) };
+        let strings = self.agent.core().image().unwrap_or_else(|| self.info.strings.clone());
+        let table = if records.is_empty() { None } else { logs::table(&strings) };
         let report = |record: &Record| {
             let mut log = Vec::new();
             if let Some(table) = &table {
@@ -157,14 +230,11 @@ impl Service {
             model: self.model().to_owned(),
             engine: self.info.engine.clone(),
             recipe: self.agent.policy().judge.recipe().to_owned(),
-            core: match self.agent.core().state() {
-                CoreState::Running => "running".to_owned(),
-                CoreState::Stopped => "stopped".to_owned(),
-                CoreState::Crashed => "crashed".to_owned(),
-            },
+            core: firmware::core_word(self.agent.core().state()).to_owned(),
             report: report.ok().and_then(Result::ok),
             frame_capacity: self.agent.frame_capacity() as u64,
             incidents: incidents.collect(),
+            policy: self.agent.routing().map(|store| store.report()),
             serial: self.line.get().map(|counters| counters.report()),
         }
     }

@@ -32,6 +32,8 @@ pub struct Status {
     pub frame_capacity: u64,
     /// Incidents since the start, those that happened at all.
     pub incidents: Vec<(String, u64)>,
+    /// Routing policies.
+    pub policy: Option<tandem_policy::Status>,
     /// agentctl's serial line, where there is one.
     pub serial: Option<LineReport>,
 }

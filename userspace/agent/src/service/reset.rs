@@ -23,6 +23,7 @@ impl Service {
     /// # Errors
     /// `busy`, `restart_failed`.
     pub async fn restart_core(&self) -> Result<Status, ApiError> {
+        let _alone = self.alone()?;
         let epoch = |status: &Status| status.report.as_ref().map(|report| report.peer.epoch);
         let before = epoch(&self.status().await);
         // Without the old epoch nobody could tell the new one.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Service;
 use crate::control::ImageRequest;
+use crate::gate::GateOption;
 use crate::setup::Setup;
 use crate::testing::one_object::OneObject;
 
@@ -16,8 +17,12 @@ pub(crate) fn userspace() -> PathBuf {
 }
 
 /// Starts a service with `recipes`, the first in force, and waits for the firmware. Inside a
-/// runtime.
-pub(crate) async fn service(folder: &Path, recipes: &[(&str, &str)]) -> Arc<Service> {
+/// runtime. With `gate` it sets the reject gate.
+pub(crate) async fn service(
+    folder: &Path,
+    recipes: &[(&str, &str)],
+    gate: Option<GateOption>,
+) -> Arc<Service> {
     for (name, text) in recipes {
         std::fs::write(folder.join(format!("{name}.toml")), text).unwrap();
     }
@@ -25,6 +30,7 @@ pub(crate) async fn service(folder: &Path, recipes: &[(&str, &str)]) -> Arc<Serv
     setup.models = userspace().join("models");
     setup.recipes = folder.to_owned();
     setup.recipe = recipes[0].0.to_owned();
+    setup.gate = gate;
     let prepared = setup.prepare().unwrap();
     let service = setup.start_with(prepared, Box::new(OneObject)).unwrap();
     assert!(service.wait_ready(Duration::from_secs(20)).await, "the firmware joins");
@@ -52,11 +58,19 @@ pub(crate) fn card() -> ImageRequest {
 
 /// Runs a test that needs the service.
 pub(crate) fn with_service<F: Future<Output = ()>>(test: impl FnOnce(Arc<Service>) -> F) {
+    with_gate(None, test);
+}
+
+/// Runs a test that needs the service on a line with a reject gate.
+pub(crate) fn with_gate<F: Future<Output = ()>>(
+    gate: Option<GateOption>,
+    test: impl FnOnce(Arc<Service>) -> F,
+) {
     let folder = tempfile::tempdir().unwrap();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let service = service(folder.path(), &RECIPES).await;
+        let service = service(folder.path(), &RECIPES, gate).await;
         test(service).await;
     });
 }

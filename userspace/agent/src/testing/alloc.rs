@@ -3,7 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use tandem_policy::Store;
+
 use super::*;
+use crate::routing;
 
 struct Counting;
 
@@ -55,8 +58,21 @@ fn allocations(rig: &mut Rig) -> u64 {
 
 #[test]
 fn the_frame_path_allocates_nothing() {
-    let mut rig = Rig::new();
+    let store = Store::new(routing::catalog("fake/1", &[], Some("fake")));
+    let mut rig = Rig::with(|config| {
+        config.health.auto_restart = false;
+        config.routing = Some(Arc::new(store));
+    });
     assert!(allocations(&mut rig) < 100);
+    for _ in 0..50 {
+        assert_eq!(allocations(&mut rig), 0);
+    }
+    // Neither does a policy.
+    let store = rig.agent.routing().unwrap().clone();
+    let text = "name: p\nversion: 1\ndefault: fpga-gpu-fpga\nrules:\n  - {name: a, match: \
+                {stream: a-*, load: {min: 0.5}}, route: cpu-only}\n";
+    store.offer("test", text, None).unwrap();
+    allocations(&mut rig);
     for _ in 0..50 {
         assert_eq!(allocations(&mut rig), 0);
     }

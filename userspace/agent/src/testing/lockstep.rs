@@ -66,6 +66,7 @@ impl World {
             deadline: None,
             tag: None,
             policy: None,
+            options: Default::default(),
         };
         let mut ticket = Some(self.agent.submit(frame).unwrap());
         let mut answer = None;

@@ -9,10 +9,13 @@ mod engine;
 mod epochs;
 mod faults;
 mod flow;
+mod holds;
 mod lockstep;
 pub(crate) mod one_object;
 mod peer;
+pub(crate) mod played;
 mod random;
+mod routes;
 mod threads;
 mod workers;
 
@@ -230,6 +233,7 @@ impl Rig {
             deadline: None,
             tag: None,
             policy: None,
+            options: Default::default(),
         }
     }
 

@@ -60,6 +60,7 @@ fn inspect(agent: &Agent, runtime: &tokio::runtime::Runtime, seed: u8) -> Answer
         deadline: None,
         tag: None,
         policy: None,
+        options: Default::default(),
     };
     *agent.submit(frame).unwrap().wait(LONG).unwrap().unwrap()
 }
@@ -100,6 +101,7 @@ fn clients_on_many_threads_get_their_own_answers() {
             deadline: None,
             tag: None,
             policy: None,
+            options: Default::default(),
         };
         agent.submit(frame).is_err()
     }));
@@ -122,6 +124,7 @@ fn jobs_under_way_are_answered_before_the_end() {
         deadline: None,
         tag: None,
         policy: None,
+        options: Default::default(),
     };
     let ticket = agent.submit(frame).unwrap();
     let audit = agent.shutdown().unwrap();

@@ -19,6 +19,7 @@ fn inspection(result: Outcome, r#box: [f32; 4]) -> Inspection {
         degraded: Vec::new(),
         model: "m/1".into(),
         recipe: "r".into(),
+        route: None,
         error: None,
         tag: None,
     }

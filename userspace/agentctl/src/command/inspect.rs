@@ -72,6 +72,7 @@ async fn one(
 ) -> anyhow::Result<(Inspection, Option<PathBuf>)> {
     let mut image = session.image(path)?;
     image.deadline_ms = args.deadline_ms;
+    image.options = args.job.options();
     let bytes = if args.annotate.is_some() { image.bytes.0.clone() } else { Vec::new() };
     let inspection = match session.client.ask(&Request::Inspect(image)).await? {
         Response::Inspection(inspection) => inspection,
@@ -128,6 +129,10 @@ fn describe(inspection: &Inspection, picture: Option<&Path>) -> String {
         format!("{} {} on {silicon}", stage.name, micros(stage.us))
     });
     let _ = write!(text, "\n  {}", stages.collect::<Vec<_>>().join(", "));
+    if let Some(taken) = &inspection.route {
+        let canary = if taken.canary { ", canary" } else { "" };
+        let _ = write!(text, "\n  {}{canary} by {} of {}", taken.route, taken.rule, taken.policy);
+    }
     if !inspection.degraded.is_empty() {
         let _ = write!(text, "\n  degraded: {}", inspection.degraded.join(", "));
     }

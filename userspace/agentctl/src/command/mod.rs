@@ -1,13 +1,16 @@
 //! The commands, one file each.
 
 mod bench;
+pub mod bitstream;
 pub mod board;
 mod console;
 mod crash;
 mod fault;
+pub mod firmware;
 pub mod fixture;
 mod inspect;
 mod kernel;
+mod policy;
 pub mod proxy;
 mod recipe;
 mod status;
@@ -26,7 +29,7 @@ use tandem_agent::setup::{JOIN_WITHIN, Setup};
 use tandem_vboard::Pl;
 
 use crate::EXIT_OK;
-use crate::cli::{Cli, Command, Local, PlKind, Recipe};
+use crate::cli::{Cli, Command, Local, PlKind, Policy, Recipe};
 use crate::client::Client;
 use crate::output::Output;
 use crate::transport::{InProcess, Target, Transport};
@@ -69,10 +72,21 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
                 return outcome;
             }
         }
+        Command::Firmware(command) => {
+            if let Some(outcome) = firmware::without_agent(cli, command, output) {
+                return outcome;
+            }
+        }
         Command::Proxy { socket } => return proxy::proxy(socket.clone()),
         Command::Kernel(crate::cli::Kernel::Run(run)) => return kernel::run(cli, run, output),
         Command::Fixture(command) => return fixture::fixture(cli, command, output),
-        // A file is checked where it lies: no board is needed.
+        // Files are compared, and checked, where they lie: no board is needed.
+        Command::Policy(Policy::Diff { before, after }) => {
+            return policy::diff(before, after, output);
+        }
+        Command::Policy(Policy::Check { file }) if cli.target == Target::Virtual => {
+            return policy::check_here(file, output);
+        }
         Command::Recipe(Recipe::Check { file }) if cli.target == Target::Virtual => {
             return recipe::check_here(&setup(cli)?, file, output);
         }
@@ -126,7 +140,10 @@ async fn ask(cli: &Cli, session: &mut Session, output: &mut Output) -> anyhow::R
         Command::Bench(args) => bench::bench(session, args, output).await,
         Command::Fault(fault) => fault::fault(session, fault, output).await,
         Command::Recipe(args) => recipe::recipe(session, args, output).await,
+        Command::Policy(args) => policy::policy(session, args, output).await,
         Command::Board(args) => board::with_agent(session, args, output).await,
+        Command::Firmware(args) => firmware::with_agent(session, args, output).await,
+        Command::Bitstream(args) => bitstream::bitstream(session, args, output).await,
         // Done without this session.
         Command::Kernel(_)
         | Command::Demo(_)
@@ -189,8 +206,8 @@ impl Session {
         Ok(ImageRequest {
             name: path.display().to_string(),
             bytes: read(path)?.into(),
-            deadline_ms: None,
             recipe: self.recipe.clone(),
+            ..ImageRequest::default()
         })
     }
 }
@@ -218,7 +235,8 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let here = std::env::current_dir().context("The current folder cannot be read")?;
     let mut setup = Setup::near(&here);
     let Local { board, models, recipes, engine, threads, library, .. } = &cli.local;
-    let Local { default_deadline_ms, spin_us, deterministic, .. } = &cli.local;
+    let Local { default_deadline_ms, spin_us, deterministic, policy, .. } = &cli.local;
+    setup.policy.clone_from(policy);
     setup.deterministic = *deterministic;
     setup.board.clone_from(board);
     if let Some(models) = models {

@@ -49,6 +49,10 @@ pub(super) fn describe(status: &Status) -> String {
     let incidents = status.incidents.iter().map(|(name, count)| format!("{name} {count}"));
     let incidents = incidents.collect::<Vec<_>>().join(", ");
     rows.push(row("incidents", if incidents.is_empty() { "none".to_owned() } else { incidents }));
+    if let Some(policy) = &status.policy {
+        let text = super::policy::describe(policy).replace('\n', "\n            ");
+        rows.push(row("policy", text));
+    }
     if let Some(line) = &status.serial {
         let [frames, garbage, resent] = [line.frames, line.garbage, line.resent];
         rows.push(row(

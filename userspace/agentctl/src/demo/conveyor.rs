@@ -80,8 +80,7 @@ impl<'a> Conveyor<'a> {
         let request = ImageRequest {
             name: photo.name.clone(),
             bytes: photo.bytes.clone().into(),
-            deadline_ms: None,
-            recipe: None,
+            ..ImageRequest::default()
         };
         match self.service.inspect_part(request, trigger).await {
             Ok(inspection) => {

@@ -36,6 +36,11 @@ pub fn card(name: &str) -> PathBuf {
 
 impl Bench {
     pub fn start() -> Bench {
+        Bench::with(|_, _| ())
+    }
+
+    /// With another set-up; the path is the folder's.
+    pub fn with(change: impl FnOnce(&mut Setup, &Path)) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let recipes = folder.path().join("recipes");
         std::fs::create_dir(&recipes).unwrap();
@@ -47,6 +52,7 @@ impl Bench {
         setup.models = userspace().join("models");
         setup.recipes = recipes;
         setup.recipe = "passes".to_owned();
+        change(&mut setup, folder.path());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

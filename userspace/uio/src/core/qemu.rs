@@ -2,8 +2,8 @@
 //! makes, and cannot be reset once it runs: then the firmware is asked to park.
 
 use crate::{Region, System, Uio, UioError};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_link::SharedMemory;
 use tandem_link::board::{CoreError, CoreState, RemoteCore};
@@ -19,9 +19,9 @@ const ON: &str = "0";
 pub struct QemuCore {
     glue: Region,
     tcm: Region,
-    image: PathBuf,
     parameter: PathBuf,
-    control: Mutex<()>,
+    /// The image. Whoever controls the core holds the lock.
+    control: Mutex<PathBuf>,
 }
 
 impl QemuCore {
@@ -39,7 +39,11 @@ impl QemuCore {
                 source: std::io::ErrorKind::NotFound.into(),
             });
         }
-        Ok(Self { glue, tcm, image, parameter, control: Mutex::new(()) })
+        Ok(Self { glue, tcm, parameter, control: Mutex::new(image) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PathBuf> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_on(&self) -> bool {
@@ -64,11 +68,11 @@ impl QemuCore {
     }
 
     /// Writes the image into the core's memory and lets it run. It must be off or parked.
-    fn load_and_go(&self) -> Result<(), CoreError> {
+    fn load_and_go(&self, file: &Path) -> Result<(), CoreError> {
         let wrong = |error: &dyn std::fmt::Display| {
-            CoreError::Image(format!("{}: {error}", self.image.display()))
+            CoreError::Image(format!("{}: {error}", file.display()))
         };
-        let bytes = std::fs::read(&self.image).map_err(|error| wrong(&error))?;
+        let bytes = std::fs::read(file).map_err(|error| wrong(&error))?;
         let image = Image::parse(&bytes, self.tcm.size()).map_err(|error| wrong(&error))?;
         for (address, bytes) in &image.segments {
             self.write(*address, bytes);
@@ -108,15 +112,15 @@ impl RemoteCore for QemuCore {
     }
 
     fn start(&self) -> Result<(), CoreError> {
-        let _one = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = self.lock();
         match self.state() {
             CoreState::Running => Err(CoreError::Running),
-            CoreState::Stopped | CoreState::Crashed => self.load_and_go(),
+            CoreState::Stopped | CoreState::Crashed => self.load_and_go(&image),
         }
     }
 
     fn stop(&self) -> Result<(), CoreError> {
-        let _one = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.lock();
         match self.state() {
             CoreState::Stopped => Err(CoreError::Stopped),
             CoreState::Crashed => Ok(()),
@@ -125,10 +129,19 @@ impl RemoteCore for QemuCore {
     }
 
     fn restart(&self) -> Result<(), CoreError> {
-        let _one = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = self.lock();
         if self.state() == CoreState::Running {
             self.park()?;
         }
-        self.load_and_go()
+        self.load_and_go(&image)
+    }
+
+    fn image(&self) -> Option<PathBuf> {
+        Some(self.lock().clone())
+    }
+
+    fn set_image(&self, image: &Path) -> Result<(), CoreError> {
+        image.clone_into(&mut self.lock());
+        Ok(())
     }
 }

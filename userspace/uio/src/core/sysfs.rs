@@ -2,15 +2,15 @@
 
 use crate::{System, UioError};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tandem_link::board::{CoreError, CoreState, RemoteCore};
 
 /// A core that the kernel's remoteproc driver controls.
 pub struct SysfsCore {
     folder: PathBuf,
     firmware: PathBuf,
-    image: PathBuf,
-    control: Mutex<()>,
+    /// The image. Whoever controls the core holds the lock.
+    control: Mutex<PathBuf>,
 }
 
 impl SysfsCore {
@@ -32,21 +32,25 @@ impl SysfsCore {
             .find(named)
             .ok_or(UioError::NoDevice { name: "r5".to_owned(), folder: class })?;
         let firmware = system.sys.join("module/firmware_class/parameters/path");
-        Ok(Self { folder, firmware, image, control: Mutex::new(()) })
+        Ok(Self { folder, firmware, control: Mutex::new(image) })
     }
 
     fn put(&self, file: &str, text: &str) -> Result<(), CoreError> {
         write(&self.folder.join(file), text)
     }
 
-    fn begin(&self) -> Result<(), CoreError> {
-        let image = |what: &str| CoreError::Image(format!("{}: {what}", self.image.display()));
-        if !self.image.is_file() {
-            return Err(image("it is not there"));
+    fn lock(&self) -> MutexGuard<'_, PathBuf> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, image: &Path) -> Result<(), CoreError> {
+        let wrong = |what: &str| CoreError::Image(format!("{}: {what}", image.display()));
+        if !image.is_file() {
+            return Err(wrong("it is not there"));
         }
-        let name = self.image.file_name().and_then(|name| name.to_str());
-        let folder = self.image.parent().and_then(|folder| folder.to_str());
-        let (name, folder) = name.zip(folder).ok_or_else(|| image("no name for the kernel"))?;
+        let name = image.file_name().and_then(|name| name.to_str());
+        let folder = image.parent().and_then(|folder| folder.to_str());
+        let (name, folder) = name.zip(folder).ok_or_else(|| wrong("no name for the kernel"))?;
         // The kernel looks in this folder before /lib/firmware.
         write(&self.firmware, folder)?;
         self.put("firmware", name)?;
@@ -70,16 +74,16 @@ impl RemoteCore for SysfsCore {
     }
 
     fn start(&self) -> Result<(), CoreError> {
-        let _one = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = self.lock();
         match self.state() {
             CoreState::Running => Err(CoreError::Running),
-            CoreState::Crashed => self.put("state", "stop").and_then(|()| self.begin()),
-            CoreState::Stopped => self.begin(),
+            CoreState::Crashed => self.put("state", "stop").and_then(|()| self.begin(&image)),
+            CoreState::Stopped => self.begin(&image),
         }
     }
 
     fn stop(&self) -> Result<(), CoreError> {
-        let _one = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.lock();
         match self.state() {
             CoreState::Stopped => Err(CoreError::Stopped),
             CoreState::Running | CoreState::Crashed => self.put("state", "stop"),
@@ -87,10 +91,19 @@ impl RemoteCore for SysfsCore {
     }
 
     fn restart(&self) -> Result<(), CoreError> {
-        let _one = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = self.lock();
         if self.state() != CoreState::Stopped {
             self.put("state", "stop")?;
         }
-        self.begin()
+        self.begin(&image)
+    }
+
+    fn image(&self) -> Option<PathBuf> {
+        Some(self.lock().clone())
+    }
+
+    fn set_image(&self, image: &Path) -> Result<(), CoreError> {
+        image.clone_into(&mut self.lock());
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `board`: which boards there are, what one is, its card, its console, its reset.
 
 mod flash;
+mod info;
 mod raw;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -33,7 +34,14 @@ Names come from ~/.config/tandem/targets.toml (or XDG_CONFIG_HOME):
   line-3 = \"ssh://root@10.0.0.7\"
 and stand for their targets: agentctl --target line-3 status")]
     List,
-    /// Who the target is: the agent's board and firmware, or the R5F on a serial line
+    /// What the target is: firmware and epoch, bitstream, slots of its card; on a serial line the R5F
+    #[command(after_help = "\
+Examples:
+  agentctl --target ssh://root@kv260 board info
+  agentctl board info -o json | jq .firmware.version
+  agentctl --target serial:///dev/ttyUSB1 board info
+
+What a board does not have, or agentd may not read, is said in `notes` with the reason.")]
     Info,
     /// Write a card here, or a root file system into the slot of the target that does not run
     #[command(after_help = "\
@@ -124,7 +132,7 @@ pub(super) async fn with_agent(
                 other => return unexpected(&other),
             }
         }
-        _ => return status::status(session, output).await,
+        _ => return info::info(session, output).await,
     }
     Ok(EXIT_OK)
 }
@@ -153,7 +161,7 @@ fn list(output: &mut Output) -> anyhow::Result<u8> {
 }
 
 /// Goes on if a person types `word`, or with `--yes`.
-fn confirm(yes: bool, question: &str, word: &str) -> anyhow::Result<()> {
+pub(super) fn confirm(yes: bool, question: &str, word: &str) -> anyhow::Result<()> {
     if yes {
         return Ok(());
     }

@@ -1,5 +1,8 @@
 //! `console`: what the R5F itself says on its serial line.
 
+mod kernels;
+mod selftest;
+
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,14 +12,14 @@ use tandem_agent::control::{CrashReport, LogLine};
 use tandem_agent::logs::{Decoder, table};
 use tandem_drivers::ps::id::ResetReason;
 use tandem_link::SharedMemory;
-use tandem_link::console::{Answer, Page, Request, Test, Verdict};
+use tandem_link::console::{Answer, Page, Request};
 use tandem_link::crash::{Record, records};
 use tandem_link::log::{DATA_AT, HEAD_AT, LOST_AT, MAGIC, MAGIC_AT, capacity, last};
 
+use crate::EXIT_OK;
 use crate::cli::Console as Command;
 use crate::console::{Console, Line};
 use crate::output::{Output, table as columns};
-use crate::{EXIT_FAILED, EXIT_OK};
 
 /// Bytes of the log that are fetched where nobody says how many: some hundred lines.
 const LOG_BYTES: u32 = 4096;
@@ -34,7 +37,8 @@ pub fn run(line: &Line, command: &Command, output: &mut Output) -> anyhow::Resul
             logs(&mut console, image, bytes.unwrap_or(LOG_BYTES), output)
         }
         Command::Crash { image } => crash(&mut console, image.as_deref(), output),
-        Command::Selftest { tests } => selftest(&mut console, tests, output),
+        Command::Selftest { tests } => selftest::run(&mut console, tests, output),
+        Command::Kernels => kernels::run(&mut console, output),
     }
 }
 
@@ -167,72 +171,4 @@ fn crash(console: &mut Console, image: Option<&Path>, output: &mut Output) -> an
     };
     let reports = found.iter().map(report).collect::<anyhow::Result<Vec<_>>>()?;
     super::crash::print(&reports, damaged, output)
-}
-
-#[derive(Serialize)]
-struct TestLine {
-    test: &'static str,
-    verdict: &'static str,
-    values: [u32; 4],
-}
-
-fn selftest(console: &mut Console, names: &[String], output: &mut Output) -> anyhow::Result<u8> {
-    let mut code = EXIT_OK;
-    for test in chosen(names)? {
-        let (verdict, values) = console.ask(Request::Run(test), |answer| match *answer {
-            Answer::Tested { test: ended, verdict, values } if ended == test => {
-                Some((verdict, values))
-            }
-            _ => None,
-        })?;
-        let verdict = match verdict {
-            Verdict::Passed => "passed",
-            Verdict::NotFitted => "not fitted",
-            Verdict::Failed => {
-                code = EXIT_FAILED;
-                "failed"
-            }
-        };
-        let line = TestLine { test: test.name(), verdict, values };
-        output
-            .answer(&line, format!("{:<13} {:<11} {}", line.test, verdict, told(test, values)))?;
-    }
-    Ok(code)
-}
-
-fn chosen(names: &[String]) -> anyhow::Result<Vec<Test>> {
-    if names.is_empty() {
-        return Ok(Test::ALL.to_vec());
-    }
-    let find = |name: &String| {
-        let all = Test::ALL.map(Test::name);
-        Test::ALL.into_iter().find(|test| test.name() == name).ok_or_else(|| {
-            let message = format!("There is no test {name}; there are {}", all.join(", "));
-            ApiError::new("no_such_test", "selftest", message).into()
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-/// What the values of a test say.
-fn told(test: Test, values: [u32; 4]) -> String {
-    match test {
-        Test::Tcm | Test::Ocm => match values[1] {
-            0 => format!("{} words", values[0]),
-            at => format!("{} words good, then {at:#010x}", values[0]),
-        },
-        Test::Kernels => {
-            let names = [(1, "pre"), (2, "post"), (4, "gate")];
-            let good = names.iter().filter(|(bit, _)| values[0] & bit != 0);
-            good.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
-        }
-        Test::I2c => {
-            let there = (0..128u32).filter(|at| values[*at as usize / 32] >> (at % 32) & 1 == 1);
-            there.map(|at| format!("{at:#04x}")).collect::<Vec<_>>().join(" ")
-        }
-        Test::Timer => format!("{} us counted in {} us", values[0] / 1000, values[1] / 1000),
-        Test::Watchdog => format!("seen after {} us", values[0]),
-        Test::Gpio if values[0] != 0 => format!("wrong: {:#x}", values[0]),
-        Test::Gpio | Test::DmaLoopback => String::new(),
-    }
 }
