@@ -8,11 +8,13 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What a step, or all of them, came to.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// The failed ones: a step, or a step and a test in it.
+    names: Vec<String>,
 }
 
 impl Count {
@@ -20,6 +22,7 @@ impl Count {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.names.extend(other.names);
     }
 
     fn of(result: Result<()>, step: &str) -> Count {
@@ -27,7 +30,7 @@ impl Count {
             Ok(()) => Count { passed: 1, ..Count::default() },
             Err(error) => {
                 eprintln!("\x1b[1;31mFAILED\x1b[0m {step}: {error:#}");
-                Count { failed: 1, ..Count::default() }
+                Count { failed: 1, names: vec![step.to_string()], ..Count::default() }
             }
         }
     }
@@ -88,6 +91,10 @@ pub fn run(runner: &Runner, filter: Option<&str>) -> Result<()> {
         let label = "demo in QEMU: cargo xtask qemu demo --quick";
         total.add(step(runner, label, || Count::of(qemu::demo(runner, true), label)));
     }
+    // Told again at the end: what they printed is thousands of lines up.
+    for name in &total.names {
+        println!("FAILED: {name}");
+    }
     println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
     if total.failed > 0 || total.passed == 0 {
         std::process::exit(1);
@@ -137,18 +144,26 @@ fn cargo_test(runner: &Runner, filter: Option<&str>) -> Count {
 }
 
 fn counted(command: &mut Command, what: &str) -> Count {
-    count_results(command).unwrap_or_else(|error| Count::of(Err(error), what))
+    count_results(command, what).unwrap_or_else(|error| Count::of(Err(error), what))
 }
 
-fn count_results(command: &mut Command) -> Result<Count> {
+fn count_results(command: &mut Command, what: &str) -> Result<Count> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
     let output = child.stdout.take().context("cargo test has no output")?;
     let mut count = Count::default();
+    let mut listed = Listed::default();
     for line in BufReader::new(output).lines() {
         let line = line?;
         println!("{line}");
         if let Some(result) = line.strip_prefix("test result: ") {
-            count.add(parse_result(result));
+            let mut program = parse_result(result);
+            let names = listed.take(); // a program without failures printed no list, only noise
+            if program.failed > 0 {
+                program.names.extend(names.map(|name| format!("{what}: {name}")));
+            }
+            count.add(program);
+        } else {
+            listed.read(&line);
         }
     }
     let status = child.wait()?;
@@ -166,18 +181,51 @@ fn parse_result(line: &str) -> Count {
             .find_map(|count| count.trim().parse().ok())
             .unwrap_or(0)
     };
-    Count { passed: number("passed"), failed: number("failed"), skipped: number("ignored") }
+    Count {
+        passed: number("passed"),
+        failed: number("failed"),
+        skipped: number("ignored"),
+        names: Vec::new(),
+    }
+}
+
+/// The names that a test program lists under its last `failures:`, indented by four spaces. An
+/// earlier one heads what the failed tests printed.
+#[derive(Default)]
+struct Listed(Vec<String>);
+
+impl Listed {
+    fn read(&mut self, line: &str) {
+        if line == "failures:" {
+            self.0.clear();
+        } else if let Some(name) = line.strip_prefix("    ") {
+            self.0.push(name.to_string());
+        }
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = String> + use<> {
+        std::mem::take(&mut self.0).into_iter()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_result, processor_seconds};
+    use super::{Listed, parse_result, processor_seconds};
     use std::process::Command;
 
     #[test]
     fn closing_line_of_cargo_test_is_counted() {
         let count = parse_result("FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered");
         assert_eq!((count.passed, count.failed, count.skipped), (12, 3, 1));
+    }
+
+    #[test]
+    fn failed_tests_are_named() {
+        let printed = "running 2 tests\ntest a::b ... FAILED\n\nfailures:\n\n---- a::b stdout ----\n    \
+                       left: 1\n\nfailures:\n    a::b\n    a::c\n";
+        let mut listed = Listed::default();
+        printed.lines().for_each(|line| listed.read(line));
+        assert_eq!(listed.take().collect::<Vec<_>>(), ["a::b", "a::c"]);
     }
 
     #[test]
