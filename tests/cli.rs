@@ -102,6 +102,27 @@ fn tensor_and_kernel_run_agree() {
 }
 
 #[test]
+fn channels_tell_kind_bound_and_what_this_machine_lacks() {
+    let answer = ctl(&["--target", "virtual", "channels", "-o", "json"]).expect(0);
+    let report = &answer.lines()[0];
+    assert_keys(report, &["channels", "kinds"]);
+    let channels = report["channels"].as_array().expect("a list");
+    let kinds: Vec<_> = channels.iter().map(|channel| &channel["spec"]["kind"]).collect();
+    assert_eq!(kinds, ["axi-stream", "axi-stream", "mmap"]);
+    for channel in channels {
+        assert_keys(channel, &["spec", "bound_ns", "figures"]);
+        // Simulated silicon has no line, and nothing travels to a runtime of this process.
+        assert_eq!((&channel["bound_ns"], &channel["spec"]["line"]), (&0.into(), &Value::Null));
+    }
+    let kinds = report["kinds"].as_array().expect("a list");
+    assert_eq!(kinds.len(), 6);
+    for kind in kinds {
+        assert_keys(kind, &["kind", "possible", "why"]);
+        assert!(!kind["why"].as_str().expect("a reason").is_empty(), "{kind}");
+    }
+}
+
+#[test]
 fn exit_codes_tell_what_happened() {
     let bus = photograph("bus.jpg");
     let bus = text(&bus);

@@ -115,6 +115,18 @@ pub struct Pl {
 }
 
 impl Pl {
+    /// Every board's windows of registers, by the names that device trees and UIO maps have for them.
+    #[must_use]
+    pub fn windows(&self) -> [(&'static str, Range); 5] {
+        [
+            ("dma_pre", self.dma_pre),
+            ("dma_post", self.dma_post),
+            ("pre", self.pre),
+            ("post", self.post),
+            ("gate", self.gate),
+        ]
+    }
+
     /// The looped DMAs that are there, with the field that each comes from.
     pub fn loops(&self) -> impl Iterator<Item = (&'static str, Loop)> {
         let both = [("pl.loop_plain", self.loop_plain), ("pl.loop_wide", self.loop_wide)];

@@ -43,18 +43,10 @@ pub fn package(board: &Board, app: &str) -> Result<Vec<Output>, BoardError> {
 pub(super) fn logic(board: &Board, image: &str) -> Option<String> {
     let device = board.device.as_ref()?;
     board.linux.as_ref()?;
-    let pl = &board.pl;
-    let maps = [
-        ("dma_pre", pl.dma_pre),
-        ("dma_post", pl.dma_post),
-        ("pre", pl.pre),
-        ("post", pl.post),
-        ("gate", pl.gate),
-    ];
-    let first = maps.iter().map(|(_, range)| range.base).min().unwrap_or_default();
-    // The node's address is that of its first entry.
-    let mut maps = maps;
+    let mut maps = board.pl.windows();
     maps.sort_by_key(|(_, range)| range.base);
+    // The node's address is that of its first entry.
+    let first = maps[0].1.base;
     let reg: Vec<_> = maps.iter().map(|(_, range)| cells(*range)).collect();
     let names: Vec<_> = maps.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let clock = |name: &str, id: u32, mhz: u32| {

@@ -62,7 +62,7 @@ pub fn policy(bytes: &[u8]) -> bool {
         }
     };
     assert_eq!(tandem_policy::diff(&document, &document), []);
-    let entry = |name: &str, kind| EngineEntry { name: name.to_owned(), kind };
+    let entry = |name: &str, kind| EngineEntry { name: name.to_owned(), kind, bound: None };
     let engines =
         vec![entry("tcp://10.0.2.2:7700", EngineKind::Worker), entry("rten", EngineKind::Cpu)];
     let models = vec!["yolov3-tiny/1".to_owned()];

@@ -18,6 +18,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 
 use crate::api::{ApiError, Inspection};
+use crate::channels::ChannelReport;
 use crate::control::ImageRequest;
 use crate::control::frame::MAX_FRAME_BYTES;
 use crate::counters::to_prometheus;
@@ -64,6 +65,7 @@ fn limited(service: Arc<Service>, body_bytes: usize) -> Router {
         .route("/v1/inspect", post(inspect))
         .route("/v1/inspect/stream", post(stream::inspect))
         .route("/v1/triggers", get(triggers))
+        .route("/v1/channels", get(channels))
         .route("/v1/verdicts", get(verdicts::follow))
         .route("/v1/openapi.json", get(document))
         .route("/healthz", get(healthz))
@@ -209,8 +211,12 @@ async fn healthz(State(service): State<Arc<Service>>) -> (StatusCode, Json<Statu
     (code, Json(status))
 }
 
+async fn channels(State(service): State<Arc<Service>>) -> Json<ChannelReport> {
+    Json(service.channels())
+}
+
 async fn metrics(State(service): State<Arc<Service>>) -> impl IntoResponse {
-    let text = to_prometheus(&service.stats());
+    let text = to_prometheus(&service.stats(), service.agent().channels().all());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

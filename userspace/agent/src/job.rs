@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use tandem_channels::{Shortfall, Table};
 use tandem_link::SharedMemory;
 use tandem_link::message::{JobId, Nanos};
 use tandem_link::slot::{Granted, Owned, SlotTable};
@@ -47,6 +48,8 @@ pub enum UnknownCode {
     DetectionsCut,
     /// A DMA wrote to memory that it was not given while the job's data lay in a slot.
     MemoryInDoubt,
+    /// The lines of its route need longer than its deadline leaves.
+    LinkTooSlow,
     /// The agent is shutting down.
     Stopped,
 }
@@ -61,6 +64,7 @@ impl UnknownCode {
             Self::Refused => "refused",
             Self::DetectionsCut => "detections_cut",
             Self::MemoryInDoubt => "memory_in_doubt",
+            Self::LinkTooSlow => "link_too_slow",
             Self::Stopped => "stopped",
         }
     }
@@ -76,6 +80,10 @@ impl UnknownCode {
                 "More objects were found than the model may report; raise max_detections."
             }
             Self::MemoryInDoubt => "A DMA went astray while the image was in memory.",
+            Self::LinkTooSlow => {
+                "The image's bytes cannot travel before its deadline; give it more time, or another \
+                 route."
+            }
             Self::Stopped => "The agent was shut down before the verdict was ready.",
         }
     }
@@ -105,6 +113,8 @@ pub struct Answer {
     pub code: Option<UnknownCode>,
     /// What a lane said about the failure behind `code`.
     pub detail: Option<String>,
+    /// The arithmetic behind [`UnknownCode::LinkTooSlow`].
+    pub shortfall: Option<(Arc<Table>, Shortfall)>,
     /// Objects, best first.
     pub detections: Vec<RawDetection>,
     /// Detections that the model's limit cut off.
@@ -131,7 +141,9 @@ impl Answer {
         let (rule, reason) = match self.code {
             None => self.policy.judge.explain(&self.record, &self.detections),
             Some(code) => {
-                let detail = self.detail.as_deref().map(|detail| format!(" ({detail})"));
+                let sums = self.shortfall.as_ref().map(|(table, short)| table.explain(short));
+                let detail = sums.as_deref().or(self.detail.as_deref());
+                let detail = detail.map(|detail| format!(" ({detail})"));
                 let reason = format!("{}{}", code.sentence(), detail.unwrap_or_default());
                 (code.name().to_owned(), reason)
             }
@@ -144,7 +156,7 @@ impl Answer {
     /// give up.
     fn field(&self, code: UnknownCode) -> &'static str {
         match code {
-            UnknownCode::Late => "deadline",
+            UnknownCode::Late | UnknownCode::LinkTooSlow => "deadline",
             UnknownCode::EngineFailed => "engine",
             UnknownCode::EngineNotFinite => "heads",
             UnknownCode::Stopped => "agent",

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod channels;
 pub mod control;
 pub mod counters;
 pub mod dataplane;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
+use tandem_agent::channels::{Said, parse_line, parse_weight};
 use tandem_agent::gate::{GateOption, Length, Way};
 use tandem_agent::http;
 use tandem_agent::serial::{self, Tty};
 use tandem_agent::server::{Socket, default_socket};
 use tandem_agent::service::Service;
 use tandem_agent::setup::{BITSTREAMS, FIRMWARE, JOIN_WITHIN, STATE, Setup};
+use tandem_channels::{Kind, Line};
 use tandem_policy::Source;
 use tandem_serve::args::ServeArgs;
 use tandem_serve::{Core, server as protocol};
@@ -74,6 +76,17 @@ struct Options {
     /// redis://HOST:PORT/DB#NAME (key tandem:policy:NAME); followed while agentd runs
     #[arg(long, value_name = "SOURCE")]
     policy: Option<Source>,
+    /// What a line carries, where the kernel does not know or is wrong: tcp://10.0.2.2:7700=1Gbit/s
+    /// (Ethernet), =110MB/s (payload), rten=gen2x4 (PCIe). Jobs whose deadline their bytes cannot meet
+    /// are refused
+    #[arg(long, value_name = "NAME=RATE", value_parser = parse_line)]
+    line_rate: Vec<(String, Line)>,
+    /// Share of a worker among several, 1 without it
+    #[arg(long, value_name = "NAME=N", value_parser = parse_weight)]
+    channel_weight: Vec<(String, u32)>,
+    /// A kind of channel that is not to be used, whatever is found
+    #[arg(long, value_name = "KIND")]
+    refuse_channel: Vec<Kind>,
     /// Threads of one inference; one per core without it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -123,6 +136,11 @@ impl Options {
         setup.recipe.clone_from(&self.recipe);
         setup.choose(&self.engine);
         setup.policy.clone_from(&self.policy);
+        setup.channels = Said {
+            lines: self.line_rate.clone(),
+            weights: self.channel_weight.clone(),
+            refuse: self.refuse_channel.clone(),
+        };
         setup.engine.threads = self.threads;
         setup.gate =
             self.gate_delay.zip(self.gate_pulse).map(|(delay, pulse)| GateOption { delay, pulse });

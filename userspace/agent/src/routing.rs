@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tandem_policy::{Abilities, Catalog, Decision, EngineEntry, EngineKind, Snapshot};
+use tandem_channels::{Channel, Kind, Table};
+use tandem_policy::{Abilities, Bound, Catalog, Decision, EngineEntry, EngineKind, Snapshot};
 
 use crate::api::RouteTaken;
 
@@ -42,15 +43,20 @@ impl Routed {
     }
 }
 
-/// What policies may name in an agent that serves `model` on `workers`, with `local` beside or
-/// behind them: the order of [`crate::agent::Engines`].
-pub fn catalog(model: &str, workers: &[String], local: Option<&str>) -> Catalog {
-    let entry = |name: &str, kind| EngineEntry { name: name.to_owned(), kind };
-    let workers = workers.iter().map(|name| entry(name, EngineKind::Worker));
-    let local = local.map(|name| entry(name, EngineKind::Cpu));
+/// What policies may name in an agent that serves `model` over `channels`.
+pub fn catalog(model: &str, channels: &Table) -> Catalog {
+    let entry = |(position, channel): (usize, &Channel)| {
+        let spec = &channel.spec;
+        let kind = if spec.kind == Kind::Mmap { EngineKind::Cpu } else { EngineKind::Worker };
+        // Without the frame, whose size no policy knows.
+        let way = channels.shortfall(0, false, |i| i == position, 0);
+        let bound = way.map(|way| Bound { ns: way.bound, why: channels.sum(&way) });
+        EngineEntry { name: spec.name.clone(), kind, bound }
+    };
+    let engines = (0..channels.engines()).filter_map(|i| Some((i, channels.engine(i)?)));
     Catalog {
         models: vec![model.to_owned()],
-        engines: workers.chain(local).collect(),
+        engines: engines.map(entry).collect(),
         can: Abilities::default(),
     }
 }

@@ -253,6 +253,9 @@ async fn answer(service: &Arc<Service>, request: Request) -> Result<Response, Ap
             Response::Bitstream(apart(service, move |service| service.load_bitstream(&name)).await?)
         }
         Request::BoardInfo => Response::Board(apart(service, |service| service.board()).await?),
+        Request::Channels => {
+            Response::Channels(apart(service, |service| Ok(service.channels())).await?)
+        }
         Request::FaultList => Response::Faults(service.faults()?),
         Request::FaultInject(name) => Response::Faults(service.inject(&name)?),
         Request::FaultClear => Response::Faults(service.clear_faults()?),

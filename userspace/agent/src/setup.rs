@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_bitstreams::FpgaManager;
+use tandem_channels::Probe;
 use tandem_engine::model::{Model, ModelRepository};
 use tandem_engine::{Engine, EngineOptions, load_engine_with};
 use tandem_link::board::{Board, CoreState};
@@ -16,6 +17,7 @@ use tandem_vboard::{Lockstep, Options as BoardOptions, Pl, VirtualBoard};
 use tandem_worker::{Absent, Address, Engines as Choice, RemoteEngine};
 
 use crate::agent::{Agent, AgentConfig, Engines};
+use crate::channels::{self, Said};
 use crate::firmware;
 use crate::gate::GateOption;
 use crate::judge::{AcceptAll, Policy};
@@ -77,6 +79,8 @@ pub struct Setup {
     pub stand_by: bool,
     /// Where routing policies come from; `None`: only from `agentctl policy apply`.
     pub policy: Option<Source>,
+    /// What an operator says of channels.
+    pub channels: Said,
     /// How the agent runs.
     pub agent: AgentConfig,
     /// Settings of the gate, in place of the agent's own: its triggers are kept for clients.
@@ -114,6 +118,7 @@ impl Setup {
             workers: Vec::new(),
             stand_by: false,
             policy: None,
+            channels: Said::default(),
             agent: AgentConfig::default(),
             gate: None,
             spin: BoardOptions::default(),
@@ -268,11 +273,21 @@ impl Setup {
         };
         let recipes = RecipeStore::open(&self.recipes, &self.recipe, |_| Ok(()))?;
         let base = Policy::of_model(&model, Arc::new(AcceptAll));
-        let routing = Arc::new(self.routing(&model, &engines));
+        let local =
+            if self.workers.is_empty() { engines.main.first() } else { engines.spare.as_ref() };
+        let local = local.map(|engine| engine.name());
+        let root = self.system.sys.parent().unwrap_or(Path::new("/"));
+        let channels = channels::table(&board, &model, &self.workers, local, &self.channels, root)?;
+        let channels = Arc::new(channels);
+        let routing = Arc::new(Store::new(routing::catalog(&model.id(), &channels)));
         if let Some(source) = &self.policy {
             source.load(&routing)?;
         }
-        let mut config = AgentConfig { routing: Some(routing.clone()), ..self.agent.clone() };
+        let mut config = AgentConfig {
+            routing: Some(routing.clone()),
+            channels: Some(channels),
+            ..self.agent.clone()
+        };
         if let Some(gate) = &self.gate {
             config.gate = Some(gate.on(&board)?);
         }
@@ -291,13 +306,6 @@ impl Setup {
         Ok(service)
     }
 
-    /// What routing policies are held against.
-    fn routing(&self, model: &Model, engines: &Engines) -> Store {
-        let workers: Vec<String> = self.workers.iter().map(ToString::to_string).collect();
-        let local = if workers.is_empty() { engines.main.first() } else { engines.spare.as_ref() };
-        Store::new(routing::catalog(&model.id(), &workers, local.map(|engine| engine.name())))
-    }
-
     fn care(&self, board: tandem_boards::Board, notes: Vec<String>) -> Care {
         let root = self.system.sys.parent().unwrap_or(Path::new("/"));
         let fpga = FpgaManager::at(root).placing_in(&staging(&self.run), root);
@@ -311,6 +319,7 @@ impl Setup {
             run: self.run.clone(),
             fpga,
             manager: Arc::new(move || Box::new(manager.clone())),
+            probe: Probe { root: root.to_owned(), refuse: self.channels.refuse.clone() },
             notes,
         }
     }

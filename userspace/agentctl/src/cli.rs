@@ -168,6 +168,13 @@ Examples:
 Exit codes: 0 it is good, in force, or the same; 1 it was refused or could not be read;
 4 the two of diff differ. userspace/policy/README.md has the format.")]
     Policy(Policy),
+    /// The ways that bytes take: kind, line, the least time of a job, what was measured
+    #[command(after_help = "\
+`a job at least` is its bytes over the line's rate. `on the way` is fastest / mean / slowest: of a worker
+its run less its runtime's own time, of the programmable logic the whole stage, waiting included.
+`agentd --line-rate NAME=RATE` says what a line carries where the kernel does not; an image whose deadline
+its bytes cannot meet is refused (link_too_slow).")]
+    Channels,
     /// Round trips through the rings to the firmware and back
     Ping {
         /// How many

@@ -124,6 +124,20 @@ pub trait Engine: Send {
     fn presence(&self) -> Presence {
         Presence::LOCAL
     }
+
+    /// What an engine in another process knows of the way to it; `None` before its first answer.
+    fn away(&self) -> Option<Away> {
+        None
+    }
+}
+
+/// The way to an engine in another process, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// What its runtime took for the last run: the rest of that run's time was on the way.
+    pub engine_ns: u64,
+    /// What the connection took to come about: one round trip.
+    pub round_trip_ns: u64,
 }
 
 /// How an engine in another process does.

@@ -18,7 +18,7 @@ fn text(rules: usize) -> String {
 }
 
 fn decide(criterion: &mut Criterion) {
-    let engine = EngineEntry { name: "rten".to_owned(), kind: EngineKind::Cpu };
+    let engine = EngineEntry { name: "rten".to_owned(), kind: EngineKind::Cpu, bound: None };
     let catalog =
         Catalog { models: vec!["m/1".to_owned()], engines: vec![engine], ..Catalog::default() };
     let facts = Facts {

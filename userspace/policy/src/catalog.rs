@@ -25,6 +25,17 @@ pub struct EngineEntry {
     pub name: String,
     /// Kind.
     pub kind: EngineKind,
+    /// What the line to it needs for a job; `None` where nobody knows its rate.
+    pub bound: Option<Bound>,
+}
+
+/// The least time of a job's bytes on the line to an engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Nanoseconds.
+    pub ns: u64,
+    /// The arithmetic.
+    pub why: String,
 }
 
 /// What an agent can do besides routes.
@@ -171,6 +182,30 @@ impl Binder<'_> {
         Route { kind, engines }
     }
 
+    /// A rule for jobs of at most so many milliseconds must have an engine whose line is quick enough.
+    fn within(&mut self, matches: &Match, spec: &RouteSpec, route: &Route, path: &str) {
+        let Some(limit) = matches.deadline_ms.map(|range| range.max) else { return };
+        let engines = self.catalog.engines.iter().enumerate();
+        let bounds =
+            engines.filter(|(i, _)| route.engines.has(*i)).map(|(_, engine)| &engine.bound);
+        // One without a bound may be quick enough.
+        let Some(bounds) = bounds.map(Option::as_ref).collect::<Option<Vec<&Bound>>>() else {
+            return;
+        };
+        let Some(best) = bounds.into_iter().min_by_key(|bound| bound.ns) else { return };
+        if best.ns as f64 > limit * 1e6 {
+            let message = format!(
+                "no engine of {} can answer within {limit} ms: {} = {:.3} ms at the least; give the \
+                 rule longer deadlines, or an engine on a quicker line",
+                spec.describe(),
+                best.why,
+                best.ns as f64 / 1e6,
+            );
+            let path = format!("{path}.route");
+            self.refuse(Finding::new(Code::LinkTooSlow, spec.kind.at, path, message));
+        }
+    }
+
     fn model(&mut self, name: &Located<String>, path: &str) {
         if !self.catalog.models.contains(&name.value) {
             let known: Vec<&str> = self.catalog.models.iter().map(String::as_str).collect();
@@ -214,6 +249,7 @@ impl Binder<'_> {
             Shadow { route, share: Share::new(shadow.share.value, Draw::Shadow, salt) }
         });
         let route = self.route(&spec.route, &format!("{path}.route"));
+        self.within(matches, &spec.route, &route, &path);
         Rule { matches: matches.clone(), ready, lost, route, canary, shadow }
     }
 

@@ -55,6 +55,9 @@ pub enum Code {
     /// Something that this agent cannot do.
     #[serde(rename = "policy_unsupported")]
     Unsupported,
+    /// A route whose lines need longer than its jobs' deadlines leave.
+    #[serde(rename = "policy_link_too_slow")]
+    LinkTooSlow,
     /// Another text under the version that is in force.
     #[serde(rename = "policy_same_version")]
     SameVersion,
@@ -77,6 +80,7 @@ impl Code {
             Code::UnknownModel => "policy_unknown_model",
             Code::UnknownEngine => "policy_unknown_engine",
             Code::Unsupported => "policy_unsupported",
+            Code::LinkTooSlow => "policy_link_too_slow",
             Code::SameVersion => "policy_same_version",
         }
     }

@@ -18,7 +18,7 @@ mod source;
 mod store;
 mod yaml;
 
-pub use catalog::{Abilities, Catalog, EngineEntry, EngineKind, EngineSet};
+pub use catalog::{Abilities, Bound, Catalog, EngineEntry, EngineKind, EngineSet};
 pub use diff::{Change, ChangeKind, diff};
 pub use document::{
     Bounds, Canary, CanaryOf, Document, DropPolicy, Located, MAX_DEADLINE_MS, MAX_PRIORITY, Match,

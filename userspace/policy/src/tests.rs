@@ -7,7 +7,7 @@ const WORKER: &str = "tcp://10.0.2.2:7700";
 const MODEL: &str = "yolov3-tiny/1";
 
 fn catalog() -> Catalog {
-    let engine = |name: &str, kind| EngineEntry { name: name.to_owned(), kind };
+    let engine = |name: &str, kind| EngineEntry { name: name.to_owned(), kind, bound: None };
     Catalog {
         models: vec![MODEL.to_owned()],
         engines: vec![engine(WORKER, EngineKind::Worker), engine("rten", EngineKind::Cpu)],

@@ -260,14 +260,7 @@ fn the_logics_registers_are_where_the_description_says() {
     let error = Logic::open(&made.system, &board).expect_err("no overlay").to_string();
     assert!(error.contains("tandem-pl"), "{error}");
     let pl = &board.pl;
-    let maps = [
-        ("dma_pre", pl.dma_pre),
-        ("dma_post", pl.dma_post),
-        ("pre", pl.pre),
-        ("post", pl.post),
-        ("gate", pl.gate),
-    ];
-    made.uio(3, "tandem-pl", &maps);
+    made.uio(3, "tandem-pl", &pl.windows());
     let device = made.system.dev.join("uio3");
     let put = |map: u64, offset: u64, word: u32| {
         let file = fs::File::options().write(true).open(&device).expect("the device");

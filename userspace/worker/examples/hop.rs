@@ -48,7 +48,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hop = times(|| {
         let began = Instant::now();
         engine.run(&tensor, &mut heads)?;
-        Ok(began.elapsed().saturating_sub(Duration::from_nanos(engine.engine_ns())))
+        Ok(began
+            .elapsed()
+            .saturating_sub(Duration::from_nanos(engine.away().map_or(0, |away| away.engine_ns))))
     })?;
     let limit = times(plain(out as usize, back as usize)?)?;
     println!("{}: {out} bytes out, {back} back, {ROUNDS} rounds, microseconds", model.id());

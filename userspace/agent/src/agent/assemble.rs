@@ -9,11 +9,12 @@ use tandem_link::SlotClass;
 use tandem_link::board::Board;
 
 use super::{Agent, AgentConfig, StartError};
+use crate::channels;
 use crate::counters::Counters;
 use crate::dataplane::{self, DataPlane, MainLanes, Shared};
 use crate::health::{Restarter, Supervisor};
 use crate::judge::Policy;
-use crate::lanes::{self, CpuChannel, CpuLane, EngineLane, Waker};
+use crate::lanes::{self, CpuChannel, CpuLane, EngineLane, Waker, Way};
 use crate::slots::{IngestView, Pool};
 
 /// The moving parts of an agent, to be run by threads or polled by hand.
@@ -68,7 +69,10 @@ impl Agent {
         check_slots(&pool, &policy)?;
         let engine_name = main.first().map_or("none", |engine| engine.name());
         let counters = Arc::new(Counters::default());
-        let shared = Arc::new(Shared::new(counters.clone()));
+        let channels = config.channels.clone().unwrap_or_else(|| {
+            Arc::new(channels::unknown(main.iter().chain(&spare).map(|engine| engine.name())))
+        });
+        let shared = Arc::new(Shared::new(counters.clone(), channels.clone()));
         let cpu_channel = Arc::new(CpuChannel::default());
         let restarter = Arc::new(Restarter::default());
         let wake: Waker = Arc::new({
@@ -79,13 +83,19 @@ impl Agent {
             return Err(EngineError::Run("no engine was given".into()).into());
         }
         let (mains, has_spare) = (main.len(), spare.is_some());
-        let lane = |engine| EngineLane::new(engine, &pool, counters.clone(), wake.clone());
-        let engines = main.into_iter().chain(spare).map(lane).collect::<Result<Vec<_>, _>>()?;
+        let lane = |(position, engine)| {
+            let way = Way { channels: channels.clone(), position };
+            EngineLane::new(engine, &pool, counters.clone(), way, wake.clone())
+        };
+        let engines = main.into_iter().chain(spare).enumerate().map(lane);
+        let engines = engines.collect::<Result<Vec<_>, _>>()?;
         let mut ports: Vec<_> = engines.iter().map(|lane| lane.port().clone()).collect();
         let close_engines = ports.clone();
         let all_engines = ports.clone();
         let spare = if has_spare { ports.pop() } else { None };
         debug_assert_eq!(ports.len(), mains);
+        let weight = |i: usize| channels.engine(i).map_or(1, |channel| channel.spec.weight);
+        let ports = ports.into_iter().enumerate().map(|(i, port)| (port, weight(i))).collect();
         let cpu = CpuLane::new(&pool, cpu_channel.clone(), wake)?;
         let supervisor = Supervisor::new(restarter.clone(), {
             let board = board.clone();

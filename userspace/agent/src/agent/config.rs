@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tandem_channels::Table;
 use tandem_link::message::Nanos;
 use tandem_policy::Store;
 
@@ -26,6 +27,8 @@ pub struct AgentConfig {
     /// Routing policies, whose catalog counts the engines as the agent does: the one that stands
     /// by is the last. `None`: every job may use everything.
     pub routing: Option<Arc<Store>>,
+    /// The ways that bytes take, engines in the same order. `None`: ways of unknown speed.
+    pub channels: Option<Arc<Table>>,
 }
 
 impl Default for AgentConfig {
@@ -38,6 +41,7 @@ impl Default for AgentConfig {
             stop_within: 5_000_000_000,
             pin_data_plane: None,
             routing: None,
+            channels: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tandem_channels::Table;
 use tandem_link::board::{Board, FaultPort, LinePort, RemoteCore};
 use tandem_link::crash::Record;
 use tandem_link::message::Nanos;
@@ -107,6 +108,11 @@ impl Agent {
         self.frame_capacity
     }
 
+    /// The ways that bytes take.
+    pub fn channels(&self) -> &Arc<Table> {
+        &self.shared.channels
+    }
+
     /// Name of the engine that runs the main model.
     pub fn engine_name(&self) -> &'static str {
         self.engine_name
@@ -193,6 +199,7 @@ impl Agent {
             deadline_met: false,
             code: Some(UnknownCode::Stopped),
             detail: None,
+            shortfall: None,
             detections: Vec::with_capacity(if want == Want::Verdict { limit } else { 0 }),
             cut: 0,
             stages,

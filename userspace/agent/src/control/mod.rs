@@ -14,6 +14,7 @@ use tandem_model::post::PostParams;
 use tandem_model::pre::PreParams;
 
 use crate::api::{ApiError, Inspection};
+use crate::channels::ChannelReport;
 use crate::counters::Snapshot;
 use crate::firmware::{Bundle, Manifest};
 use crate::recipe::Explanation;
@@ -27,7 +28,7 @@ pub use bytes::Bytes;
 pub use crash::CrashReport;
 
 /// Version of the messages. Any change to them is a new version.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// An image and what is to be done with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -160,6 +161,8 @@ pub enum Request {
     PolicyShow,
     /// Where an image would go now. Answered by [`Response::PolicyExplained`].
     PolicyExplain(ImageRequest),
+    /// Answered by [`Response::Channels`].
+    Channels,
 }
 
 /// One line of the firmware's log.
@@ -227,6 +230,8 @@ pub enum Response {
     Policy(PolicyReport),
     /// Where an image would go, and why.
     PolicyExplained(tandem_policy::Explanation),
+    /// The ways that bytes take.
+    Channels(ChannelReport),
 }
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ names! {
         DescriptorCorrupt = "descriptor_corrupt",
         /// A job missed its deadline.
         Late = "late",
+        /// A job's deadline left less time than the lines of its route need; it never began.
+        LinkTooSlow = "link_too_slow",
         /// The firmware found a job that named no granted slot or impossible parameters.
         BadJob = "bad_job",
         /// A message that does not decode, on either side of the link.

@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
+use tandem_channels::{Channel, Figures};
+
 use super::{Snapshot, StageTimes};
 use crate::api::Silicon;
 
 /// Writes the counters as a Prometheus scrape: `tandem_incidents_total{reason=}`,
-/// `tandem_<flow>_total`, `tandem_stage_seconds{stage=,silicon=}` and `tandem_job_seconds`.
-pub fn to_prometheus(snapshot: &Snapshot) -> String {
+/// `tandem_<flow>_total`, `tandem_stage_seconds{stage=,silicon=}`, `tandem_job_seconds`, and
+/// `tandem_channel_<figure>{channel=,kind=}`.
+pub fn to_prometheus(snapshot: &Snapshot, channels: &[Channel]) -> String {
     let mut out = String::with_capacity(16 << 10);
     head(&mut out, "tandem_incidents_total", "counter", "Faults seen, by reason.");
     for (reason, count) in &snapshot.incidents {
@@ -24,8 +27,26 @@ pub fn to_prometheus(snapshot: &Snapshot) -> String {
     }
     head(&mut out, "tandem_job_seconds", "histogram", "Start of ingest to verdict.");
     histogram(&mut out, "tandem_job_seconds", &snapshot.total);
+    for (name, help, value) in CHANNEL_FIGURES {
+        head(&mut out, name, "counter", help);
+        for channel in channels {
+            let labels = [("channel", &*channel.spec.name), ("kind", channel.spec.kind.name())];
+            line(&mut out, name, &labels, value(&channel.figures()));
+        }
+    }
     out
 }
+
+type Figure = (&'static str, &'static str, fn(&Figures) -> f64);
+
+/// What is told of each channel.
+const CHANNEL_FIGURES: [Figure; 5] = [
+    ("tandem_channel_jobs_total", "Jobs that a channel carried.", |f| f.jobs as f64),
+    ("tandem_channel_failures_total", "Jobs that did not come through.", |f| f.failed as f64),
+    ("tandem_channel_out_bytes_total", "Bytes that went out.", |f| f.bytes.out as f64),
+    ("tandem_channel_back_bytes_total", "Bytes that came back.", |f| f.bytes.back as f64),
+    ("tandem_channel_seconds_total", "Time on the way.", |f| f.total_ns as f64 / 1e9),
+];
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     // Writing to a String cannot fail.
@@ -70,7 +91,10 @@ fn histogram(out: &mut String, name: &str, times: &StageTimes) {
 
 #[cfg(test)]
 mod tests {
+    use tandem_channels::Bytes;
+
     use crate::api::Silicon;
+    use crate::channels;
     use crate::counters::{Counters, Flow, Incident, StageName, to_prometheus};
 
     #[test]
@@ -80,7 +104,13 @@ mod tests {
         counters.flow_by(Flow::Answered, 3);
         counters.stage(StageName::Pre, Silicon::Pl, 1_500_000);
         counters.stage(StageName::Pre, Silicon::Pl, 90_000_000_000);
-        let text = to_prometheus(&counters.snapshot());
+        let channels = channels::unknown(["rten"]);
+        channels.pre().carried(Bytes { out: 7, back: 3 }, 2_500_000_000);
+        let text = to_prometheus(&counters.snapshot(), channels.all());
+        let labels = "{channel=\"pre\",kind=\"axi-stream\"}";
+        assert!(text.contains(&format!("tandem_channel_out_bytes_total{labels} 7\n")), "{text}");
+        assert!(text.contains(&format!("tandem_channel_seconds_total{labels} 2.5\n")));
+        assert!(text.contains("tandem_channel_jobs_total{channel=\"rten\",kind=\"mmap\"} 0\n"));
         assert!(text.contains("tandem_incidents_total{reason=\"dma_slave_error\"} 1\n"));
         assert!(text.contains("tandem_incidents_total{reason=\"late\"} 0\n"));
         assert!(text.contains("# TYPE tandem_answered_total counter\ntandem_answered_total 3\n"));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tandem_channels::Robin;
 use tandem_policy::EngineSet;
 
 use crate::lanes::{EnginePort, EngineReply, EngineRequest};
@@ -39,12 +40,16 @@ impl Entry {
 pub struct MainLanes {
     main: Vec<Entry>,
     spare: Option<Entry>,
+    /// Turns of those with equally few requests.
+    turns: Robin,
 }
 
 impl MainLanes {
-    /// To these lanes, and to one that stands by.
-    pub fn new(main: Vec<Arc<EnginePort>>, spare: Option<Arc<EnginePort>>) -> Self {
-        Self { main: main.into_iter().map(Entry::new).collect(), spare: spare.map(Entry::new) }
+    /// To these lanes with their weights, and to one that stands by.
+    pub fn new(main: Vec<(Arc<EnginePort>, u32)>, spare: Option<Arc<EnginePort>>) -> Self {
+        let turns = Robin::new(main.iter().map(|(_, weight)| *weight));
+        let main = main.into_iter().map(|(port, _)| Entry::new(port)).collect();
+        Self { main, spare: spare.map(Entry::new), turns }
     }
 
     /// Engines that would take a run now: the one that stands by is the last.
@@ -73,12 +78,12 @@ impl MainLanes {
         self.has_spare(allowed) || self.main(allowed).any(|(_, entry)| entry.port.is_ready())
     }
 
-    /// The engine with the fewest requests, among those of `allowed` that are there. They have one
-    /// more than there are engines at most: what waits longer stays in the job table, where a later
+    /// The engine with the fewest requests, among those of `allowed` that are there; of several
+    /// such, each gets its weight's share. They have one more than there are engines at most: what waits longer stays in the job table, where a later
     /// job with an earlier deadline can overtake it. A job that `failed` goes to the engine that
     /// stands by, and so does every one while no other is there. Without any, a lost one is asked:
     /// it reconnects, or says why not.
-    pub fn place(&self, failed: bool, allowed: EngineSet) -> Option<Place> {
+    pub fn place(&mut self, failed: bool, allowed: EngineSet) -> Option<Place> {
         let ready = self.main(allowed).any(|(_, entry)| entry.port.is_ready());
         if let Some(spare) = self.spare(allowed)
             && (failed || !ready)
@@ -86,11 +91,18 @@ impl MainLanes {
             return (spare.has <= 1).then_some(Place::Spare);
         }
         let usable = self.main(allowed).filter(|(_, e)| e.port.is_ready() || !ready);
-        let (requests, engines) = usable
-            .clone()
-            .fold((0, 0), |(requests, engines), (_, e)| (requests + e.has, engines + 1));
-        let least = usable.min_by_key(|(_, entry)| entry.has);
-        (requests <= engines).then(|| least.map(|(index, _)| Place::Main(index))).flatten()
+        let (requests, engines, least) =
+            usable.fold((0, 0, usize::MAX), |(requests, engines, least), (_, entry)| {
+                (requests + entry.has, engines + 1, least.min(entry.has))
+            });
+        if requests > engines {
+            return None;
+        }
+        let may = |i: usize| {
+            let entry = &self.main[i];
+            allowed.has(i) && (entry.port.is_ready() || !ready) && entry.has == least
+        };
+        self.turns.next(may).map(Place::Main)
     }
 
     /// Sends a request.

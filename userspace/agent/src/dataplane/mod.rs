@@ -24,7 +24,7 @@ use tandem_policy::{EngineSet, Facts, Store};
 use crate::agent::{AgentConfig, StartError};
 use crate::counters::{Counters, Flow, Incident};
 use crate::health::{Health, Restarter};
-use crate::job::{Answer, Client, Hold, JOBS, Job, State, Submission, UnknownCode};
+use crate::job::{Answer, Client, Hold, JOBS, Job, State, Submission, UnknownCode, Want};
 use crate::lanes::CpuChannel;
 use crate::routing::Routed;
 use crate::slots::{PayloadGuard, Pool, RecordView};
@@ -215,8 +215,15 @@ impl<B: Board> DataPlane<B> {
             self.counters.flow(Flow::Submitted);
             let Submission { frame, pre, want, deadline, ingest_began, submitted, answer, reply } =
                 *submission;
-            let (logic, engines, answer) =
+            let (logic, engines, mut answer) =
                 self.route(answer, deadline.saturating_sub(ingest_began));
+            let within = deadline.saturating_sub(now);
+            let frame_bytes = pre.frame_bytes() as u64;
+            let channels = &self.shared.channels;
+            let short = (want == Want::Verdict && within > 0)
+                .then(|| channels.shortfall(frame_bytes, logic, |i| engines.has(i), within));
+            let short = short.flatten();
+            answer.shortfall = short.map(|short| (channels.clone(), short));
             let client = Client { pre, want, deadline, ingest_began, answer, reply };
             self.jobs[i] = Job {
                 state: State::Ingested(Hold::Ours(frame)),
@@ -227,6 +234,10 @@ impl<B: Board> DataPlane<B> {
                 in_doubt: self.doubt_until.is_some_and(|until| ingest_began <= until),
                 ..Job::default()
             };
+            if short.is_some() {
+                self.counters.incident(Incident::LinkTooSlow);
+                self.abandon(i, UnknownCode::LinkTooSlow);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use serde::{Deserialize, Serialize};
+use tandem_channels::Table;
 use tandem_link::message::Nanos;
 use tokio::sync::Notify;
 
@@ -136,6 +137,8 @@ pub enum Command {
 pub struct Shared {
     /// Everything that is counted.
     pub counters: Arc<Counters>,
+    /// The ways that bytes take.
+    pub channels: Arc<Table>,
     /// Jobs, to the data plane.
     pub submissions: ArrayQueue<Box<Submission>>,
     /// Commands, to the data plane.
@@ -151,9 +154,10 @@ pub struct Shared {
 
 impl Shared {
     /// Empty queues.
-    pub fn new(counters: Arc<Counters>) -> Self {
+    pub fn new(counters: Arc<Counters>, channels: Arc<Table>) -> Self {
         Self {
             counters,
+            channels,
             submissions: ArrayQueue::new(SUBMISSIONS),
             commands: ArrayQueue::new(COMMANDS),
             triggers: ArrayQueue::new(TRIGGERS),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tandem_channels::Bytes;
 use tandem_link::board::Board;
 use tandem_link::master::Refused;
 use tandem_link::message::{JobStatus, Nanos};
@@ -12,7 +13,7 @@ use super::DataPlane;
 use super::main_lanes::Place;
 use crate::api::Silicon;
 use crate::counters::{Flow, Incident, StageName};
-use crate::job::{Hold, JOBS, StageRecord, State, UnknownCode, Want};
+use crate::job::{Hold, JOBS, Job, StageRecord, State, UnknownCode, Want};
 use crate::lanes::{
     CpuReply, CpuRequest, CpuWork, EngineFailure, EngineReply, EngineRequest, FailureKind,
 };
@@ -232,6 +233,7 @@ impl<B: Board> DataPlane<B> {
             }
         };
         let (input, output) = (input.reclaim(&self.slots), output.reclaim(&self.slots));
+        self.measure(i, now, status, written, pre);
         let expected = self.jobs[i].client.as_ref().map(|client| client.pre.tensor_bytes());
         let short = pre && expected.is_some_and(|expected| expected != written as usize);
         let fault = Incident::of_status(status).or_else(|| {
@@ -260,6 +262,23 @@ impl<B: Board> DataPlane<B> {
                 self.jobs[i].state = state(input, output);
                 self.fall_back(i);
             }
+        }
+    }
+
+    /// Counts a run on its lane's channel: the bytes, and the time from when the stage began.
+    fn measure(&self, i: usize, now: Nanos, status: JobStatus, written: u32, pre: bool) {
+        let Job { client: Some(client), stage_began, .. } = &self.jobs[i] else { return };
+        let channels = &self.shared.channels;
+        let (channel, out) = match pre {
+            true => (channels.pre(), client.pre.frame_bytes()),
+            false => (channels.post(), client.answer.policy.heads_bytes),
+        };
+        match status {
+            JobStatus::Ok => {
+                let bytes = Bytes { out: out as u64, back: u64::from(written) };
+                channel.carried(bytes, now.saturating_sub(*stage_began));
+            }
+            _ => channel.failed(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tandem_channels::{Bytes, Channel as Measured, Table};
 use tandem_engine::{Engine, EngineError};
 use tandem_link::slot::Owned;
 
@@ -88,12 +89,28 @@ impl EnginePort {
     }
 }
 
+/// Where a lane's engine stands in the table of channels.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The table.
+    pub channels: Arc<Table>,
+    /// Among the engines.
+    pub position: usize,
+}
+
+impl Way {
+    fn channel(&self) -> Option<&Measured> {
+        self.channels.engine(self.position)
+    }
+}
+
 /// One engine's lane.
 pub struct EngineLane {
     engine: Box<dyn Engine>,
     view: EngineView,
     port: Arc<EnginePort>,
     counters: Arc<Counters>,
+    way: Way,
     wake: Waker,
     losses: u64,
     /// When the engine wants to be looked after.
@@ -109,13 +126,14 @@ impl EngineLane {
         engine: Box<dyn Engine>,
         pool: &Pool,
         counters: Arc<Counters>,
+        way: Way,
         wake: Waker,
     ) -> Result<Self, MapError> {
         let tend_at = engine.presence().remote.then(Instant::now);
         let ready = AtomicBool::new(engine.presence().ready);
         let port = Arc::new(EnginePort { channel: Channel::default(), ready });
         let view = EngineView::new(pool)?;
-        Ok(Self { engine, view, port, counters, wake, losses: 0, tend_at })
+        Ok(Self { engine, view, port, counters, way, wake, losses: 0, tend_at })
     }
 
     /// What the data plane needs of it.
@@ -139,13 +157,26 @@ impl EngineLane {
             self.counters.flow_by(Flow::EngineHeadsCopied, received);
         }
         // A runtime that panics must not take the slots and the lane with it.
+        let began = Instant::now();
         let run = catch_unwind(AssertUnwindSafe(|| self.engine.run_by(tensor, heads, *by)));
         run.unwrap_or_else(|_| Err(EngineError::Run("the runtime panicked".into())))?;
+        let took = began.elapsed();
         if self.engine.presence().remote {
             self.counters.flow_by(Flow::WorkerBytesOut, sent);
             self.counters.flow_by(Flow::WorkerBytesIn, received);
         }
+        self.carried(Bytes { out: sent, back: received }, took);
         Ok(())
+    }
+
+    /// A run that took so long came through. To an engine in this process nothing travels.
+    fn carried(&self, bytes: Bytes, took: Duration) {
+        let Some(channel) = self.way.channel() else { return };
+        let on_the_way = self.engine.away().map_or(Duration::ZERO, |away| {
+            channel.round_trip(away.round_trip_ns);
+            took.saturating_sub(Duration::from_nanos(away.engine_ns))
+        });
+        channel.carried(bytes, on_the_way.as_nanos().try_into().unwrap_or(u64::MAX));
     }
 
     /// Counts losses, each once, and tells the data plane whether the engine is there. Before the
@@ -178,6 +209,9 @@ impl Lane for EngineLane {
             return false;
         };
         let failure = self.run(&mut request).err().map(EngineFailure::from);
+        if let (Some(_), Some(channel)) = (&failure, self.way.channel()) {
+            channel.failed();
+        }
         self.look();
         if self.tend_at.is_some() {
             // What a run found out about the engine may change when it is to be looked after.

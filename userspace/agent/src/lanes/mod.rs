@@ -17,7 +17,9 @@ use crossbeam_queue::ArrayQueue;
 use crate::job::JOBS;
 pub use bell::Bell;
 pub use cpu::{CpuChannel, CpuLane, CpuReply, CpuRequest, CpuWork};
-pub use engine::{EngineFailure, EngineLane, EnginePort, EngineReply, EngineRequest, FailureKind};
+pub use engine::{
+    EngineFailure, EngineLane, EnginePort, EngineReply, EngineRequest, FailureKind, Way,
+};
 
 /// Called after a reply was queued; wakes the data plane.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;

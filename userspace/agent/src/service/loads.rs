@@ -134,14 +134,7 @@ fn tree(root: &Path, board: &Board) {
     }
     write("proc/meminfo", "CmaTotal: 262144 kB\nCmaFree: 100000 kB\n");
     write("sys/class/uio/uio0/name", "tandem-pl\n");
-    let pl = &board.pl;
-    let maps = [
-        ("dma_pre", pl.dma_pre),
-        ("dma_post", pl.dma_post),
-        ("pre", pl.pre),
-        ("post", pl.post),
-        ("gate", pl.gate),
-    ];
+    let maps = board.pl.windows();
     for (index, (name, range)) in maps.iter().enumerate() {
         let folder = format!("sys/class/uio/uio0/maps/map{index}");
         write(&format!("{folder}/name"), name);

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tandem_bitstreams::FpgaManager;
+use tandem_channels::Probe;
 use tandem_engine::model::q16;
 use tandem_link::crash::Record;
 use tandem_policy::Watch;
@@ -93,6 +94,8 @@ pub struct Care {
     pub fpga: FpgaManager,
     /// Makes it again for a load.
     pub(crate) manager: Arc<MakeManager>,
+    /// Where kinds of channels are looked for.
+    pub probe: Probe,
     /// What an operator should know about the firmware that was chosen at the start.
     pub notes: Vec<String>,
 }

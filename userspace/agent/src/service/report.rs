@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Service;
 use crate::api::Silicon;
+use crate::channels::ChannelReport;
 use crate::control::Bytes;
 use crate::dataplane::Report;
 use crate::serial::LineReport;
@@ -141,4 +143,11 @@ pub struct FaultReport {
     pub pending: Vec<String>,
     /// Taken since the board started, oldest first.
     pub taken: Vec<String>,
+}
+
+impl Service {
+    /// The channels with what went over them, and what other kinds this machine could have.
+    pub fn channels(&self) -> ChannelReport {
+        ChannelReport::of(self.agent.channels(), &self.care.probe)
+    }
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::agent::StartError;
 use crate::api::ApiError;
+use crate::channels::SaidError;
 use crate::gate::GateError;
 use crate::recipe::RecipeError;
 
@@ -51,6 +52,9 @@ pub enum SetupError {
         /// Option that names it.
         flag: &'static str,
     },
+    /// What was said of channels.
+    #[error("{0}")]
+    Channels(#[from] SaidError),
     /// The recipe.
     #[error("{0}")]
     Recipe(#[from] RecipeError),
@@ -92,6 +96,7 @@ impl SetupError {
             SetupError::Vboard(_) => "board_start",
             SetupError::RtlInTurns | SetupError::WorkerInTurns => "option_conflict",
             SetupError::Gate(_) => "gate_setting",
+            SetupError::Channels(_) => "channel_setting",
             SetupError::Missing { .. } => "folder_missing",
             SetupError::Recipe(error) => error.kind.code(),
             SetupError::Model(_) => "model_invalid",
@@ -121,6 +126,7 @@ impl SetupError {
             SetupError::Policy(refusal) => refusal.origin.clone(),
             SetupError::PolicySource(_) => "policy".to_owned(),
             SetupError::Gate(_) => "gate".to_owned(),
+            SetupError::Channels(_) => "channels".to_owned(),
             SetupError::Start(_) => "agent".to_owned(),
         }
     }

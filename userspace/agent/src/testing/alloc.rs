@@ -6,7 +6,7 @@ use std::cell::Cell;
 use tandem_policy::Store;
 
 use super::*;
-use crate::routing;
+use crate::{channels, routing};
 
 struct Counting;
 
@@ -58,7 +58,7 @@ fn allocations(rig: &mut Rig) -> u64 {
 
 #[test]
 fn the_frame_path_allocates_nothing() {
-    let store = Store::new(routing::catalog("fake/1", &[], Some("fake")));
+    let store = Store::new(routing::catalog("fake/1", &channels::unknown(["fake"])));
     let mut rig = Rig::with(|config| {
         config.health.auto_restart = false;
         config.routing = Some(Arc::new(store));

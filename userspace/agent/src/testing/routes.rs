@@ -1,10 +1,16 @@
 //! Jobs take the route that the policy in force gives them.
 
-use tandem_policy::Store;
+use tandem_channels::Table;
+use tandem_policy::{Code, Store};
 
 use super::*;
+use crate::channels::{self, Said, parse_line, parse_weight};
+use crate::counters::StageName;
 use crate::job::UnknownCode;
 use crate::routing::{self, JobOptions};
+
+/// Of the fake model.
+const BYTES: [u64; 2] = [3 * SIDE as u64 * SIDE as u64, 128];
 
 const WORKERS: [&str; 2] = ["tcp://a:1", "tcp://b:1"];
 
@@ -34,18 +40,25 @@ struct World {
 
 /// Two workers, an engine that stands by, and the policy above.
 fn world() -> World {
+    let said = Said::default();
+    on(channels::played(&WORKERS, "fake", &said, BYTES))
+}
+
+/// The same over these channels.
+fn on(channels: Table) -> World {
+    let channels = Arc::new(channels);
     let workers = [Mood::default(), Mood::default()];
     let spare = Mood::default();
     let engines = Engines {
         main: workers.iter().map(FakeEngine::remote).collect(),
         spare: Some(FakeEngine::local(&spare)),
     };
-    let names = WORKERS.map(str::to_owned);
-    let store = Arc::new(Store::new(routing::catalog("fake/1", &names, Some("fake"))));
+    let store = Arc::new(Store::new(routing::catalog("fake/1", &channels)));
     store.offer("test", POLICY, None).unwrap();
     let config = |config: &mut AgentConfig| {
         config.health.auto_restart = false;
         config.routing = Some(store.clone());
+        config.channels = Some(channels);
     };
     let mut rig = Rig::on(config, workers[0].clone(), engines);
     rig.peer.start();
@@ -171,5 +184,74 @@ fn a_canary_takes_its_share_of_the_jobs_and_ids_go_the_same_way() {
     assert!((17..=33).contains(&taken), "{taken} of 100: 25, off by less than 2 + log2(100)");
     for id in 0..8 {
         assert_eq!(canary(Some(id)), canary(Some(id)));
+    }
+}
+
+/// What each worker's line carries; nothing travels to the engine that stands by.
+fn slow(rates: [&str; 2]) -> Table {
+    let line = |(name, rate): (&str, &str)| parse_line(&format!("{name}={rate}")).unwrap();
+    let lines = WORKERS.into_iter().zip(rates).map(line).collect();
+    channels::played(&WORKERS, "fake", &Said { lines, ..Said::default() }, BYTES)
+}
+
+#[test]
+fn a_deadline_that_the_bytes_cannot_meet_is_refused_before_anything_runs() {
+    // 0.0005 MB/s: the tensor alone takes longer than any deadline here.
+    let mut world = on(slow(["100Mbit/s", "0.0005MB/s"]));
+    assert_eq!(world.takes("").0, "default", "one of its engines can be reached in time");
+    let frame = world.frame("far");
+    let answer = world.inspect(frame);
+    assert_eq!(answer.code, Some(UnknownCode::LinkTooSlow));
+    assert!(answer.stages[StageName::Pre as usize].is_none(), "nothing ran");
+    let error = answer.into_inspection().error.unwrap();
+    assert_eq!((error.code.as_str(), error.field.as_str()), ("link_too_slow", "deadline"));
+    let sum = format!("tcp://b:1: {} + {} bytes at 0.0 MB/s (stated)", BYTES[0], BYTES[1]);
+    assert!(error.message.contains(&sum), "{}", error.message);
+    world.rig.assert_incidents(&[Incident::LinkTooSlow]);
+    assert_eq!(world.takes("far-away").0, "default");
+    world.rig.assert_clean();
+}
+
+#[test]
+fn a_policy_whose_deadlines_no_line_can_meet_is_refused_with_the_arithmetic() {
+    let world = on(slow(["0.01MB/s", "0.02MB/s"]));
+    let check = |limit: &str, route: &str| {
+        let text = format!(
+            "name: p\nversion: 2\ndefault: cpu-only\nrules:\n  - name: a\n    match: {{deadline_ms: \
+             {{{limit}}}}}\n    route: {route}\n"
+        );
+        world.store.check("test", &text).err().map(|refusal| refusal.findings[0].clone())
+    };
+    let bytes = BYTES[0] + BYTES[1];
+    let quickest = bytes * 1000 / 20_000;
+    let finding = check(&format!("max: {}", quickest - 1), "gpu-only").expect("too slow");
+    assert_eq!(finding.code, Code::LinkTooSlow);
+    assert_eq!(finding.at.map(|at| (at.line, at.column)), Some((7, 12)));
+    assert!(finding.message.contains("at 0.0 MB/s (stated)"), "{}", finding.message);
+    assert_eq!(check(&format!("max: {quickest}"), "gpu-only"), None);
+    assert_eq!(check("max: 1", "fpga-gpu-fpga"), None, "the engine that stands by is here");
+    assert_eq!(check("min: 1", "gpu-only"), None, "no limit, no refusal");
+}
+
+#[test]
+fn parallel_workers_share_by_weight_and_the_table_counts_what_each_had() {
+    let said = Said { weights: vec![parse_weight("tcp://a:1=3").unwrap()], ..Said::default() };
+    let mut world = on(channels::played(&WORKERS, "fake", &said, BYTES));
+    for _ in 0..40 {
+        world.takes("");
+    }
+    let table = world.rig.agent.channels().clone();
+    let jobs = |i: usize| table.engine(i).unwrap().figures().jobs;
+    assert_eq!([jobs(0), jobs(1), jobs(2)], [30, 10, 0]);
+    let figures = table.engine(1).unwrap().figures();
+    assert_eq!([figures.bytes.out, figures.bytes.back], BYTES.map(|bytes| 10 * bytes));
+    // The lanes of the logic, each by its bytes.
+    let pre = table.pre().figures();
+    assert_eq!((pre.jobs, pre.failed, pre.bytes.back), (40, 0, 40 * BYTES[0]));
+    assert_eq!(table.post().figures().bytes.out, 40 * BYTES[1]);
+    world.workers[1].set(Mood::FAILS);
+    while table.engine(1).unwrap().figures().failed == 0 {
+        let frame = world.frame("");
+        assert_eq!(world.inspect(frame).code, None, "the engine that stands by answers");
     }
 }

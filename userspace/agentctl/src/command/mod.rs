@@ -3,6 +3,7 @@
 mod bench;
 pub mod bitstream;
 pub mod board;
+mod channels;
 mod console;
 mod crash;
 mod fault;
@@ -143,6 +144,7 @@ async fn ask(cli: &Cli, session: &mut Session, output: &mut Output) -> anyhow::R
         Command::Policy(args) => policy::policy(session, args, output).await,
         Command::Board(args) => board::with_agent(session, args, output).await,
         Command::Firmware(args) => firmware::with_agent(session, args, output).await,
+        Command::Channels => channels::channels(session, output).await,
         Command::Bitstream(args) => bitstream::bitstream(session, args, output).await,
         // Done without this session.
         Command::Kernel(_)

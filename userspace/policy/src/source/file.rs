@@ -140,7 +140,7 @@ mod tests {
     use crate::{Catalog, EngineEntry, EngineKind};
 
     fn store() -> Store {
-        let engine = EngineEntry { name: "rten".to_owned(), kind: EngineKind::Cpu };
+        let engine = EngineEntry { name: "rten".to_owned(), kind: EngineKind::Cpu, bound: None };
         Store::new(Catalog { engines: vec![engine], ..Catalog::default() })
     }
 

@@ -12,7 +12,7 @@ use tandem_policy::{Catalog, EngineEntry, EngineKind, Store};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn store() -> Arc<Store> {
-    let engine = EngineEntry { name: "rten".to_owned(), kind: EngineKind::Cpu };
+    let engine = EngineEntry { name: "rten".to_owned(), kind: EngineKind::Cpu, bound: None };
     Arc::new(Store::new(Catalog { engines: vec![engine], ..Catalog::default() }))
 }
 

@@ -4,7 +4,7 @@ mod session;
 
 use std::time::{Duration, Instant};
 
-use tandem_engine::{Capabilities, Engine, EngineError, Model, Presence};
+use tandem_engine::{Away, Capabilities, Engine, EngineError, Model, Presence};
 
 use crate::address::Address;
 use crate::protocol::{IdentityError, Interface};
@@ -42,7 +42,8 @@ pub struct RemoteEngine {
     wait: Duration,
     /// Of the worker, as it said last.
     runs_on: String,
-    engine_ns: u64,
+    away: Option<Away>,
+    round_trip_ns: u64,
 }
 
 #[derive(Debug)]
@@ -66,8 +67,16 @@ impl RemoteEngine {
         let interface = Interface::of(model).map_err(refuse)?;
         let (why, retry_at) = ("it was not tried yet".into(), Instant::now());
         let link = Link::Down { why, retry_at };
-        let (losses, wait, runs_on) = (0, Duration::ZERO, String::new());
-        let mut engine = Self { address, interface, link, losses, wait, runs_on, engine_ns: 0 };
+        let mut engine = Self {
+            address,
+            interface,
+            link,
+            losses: 0,
+            wait: Duration::ZERO,
+            runs_on: String::new(),
+            away: None,
+            round_trip_ns: 0,
+        };
         match engine.open(Instant::now() + CONNECT) {
             Ok(()) => Ok(engine),
             Err(Broken::Model(ours, theirs)) => Err(EngineError::Model {
@@ -85,11 +94,6 @@ impl RemoteEngine {
         }
     }
 
-    /// Time that the worker's runtime took for the last run, in nanoseconds.
-    pub fn engine_ns(&self) -> u64 {
-        self.engine_ns
-    }
-
     /// Epochs of the present session, the client's and the worker's.
     pub fn epochs(&self) -> Option<(u32, u32)> {
         match &self.link {
@@ -105,8 +109,9 @@ impl RemoteEngine {
     /// One try, within `by`. If it fails, the next one has to wait.
     fn open(&mut self, by: Instant) -> Result<(), Broken> {
         match Session::open(&self.address, &self.interface, by) {
-            Ok(Opened { session, runs_on }) => {
+            Ok(Opened { session, runs_on, round_trip_ns }) => {
                 self.runs_on = runs_on;
+                self.round_trip_ns = round_trip_ns;
                 self.link = Link::Up(session);
                 Ok(())
             }
@@ -187,7 +192,7 @@ impl Engine for RemoteEngine {
         match session.run(&tensor[..tensor_bytes], heads, &interface.heads, by) {
             Ok(Ran::Done { engine_ns }) => {
                 self.wait = Duration::ZERO;
-                self.engine_ns = engine_ns;
+                self.away = Some(Away { engine_ns, round_trip_ns: self.round_trip_ns });
                 Ok(())
             }
             Ok(Ran::Late) => Err(EngineError::Late),
@@ -218,6 +223,10 @@ impl Engine for RemoteEngine {
             Link::Up(_) => Some(BEAT),
             Link::Down { retry_at, .. } => Some(retry_at.saturating_duration_since(Instant::now())),
         }
+    }
+
+    fn away(&self) -> Option<Away> {
+        self.away
     }
 
     fn presence(&self) -> Presence {

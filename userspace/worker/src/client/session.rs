@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tandem_link::message::JobId;
 use thiserror::Error;
@@ -60,6 +60,7 @@ impl From<Refusal> for Broken {
 pub(super) struct Opened {
     pub session: Box<Session>,
     pub runs_on: String,
+    pub round_trip_ns: u64,
 }
 
 /// How a run ended with the session whole.
@@ -106,7 +107,8 @@ impl Session {
         interface: &Interface,
         by: Instant,
     ) -> Result<Opened, Broken> {
-        let wire = Wire::new(connect(address, by)?).map_err(Broken::Unreachable)?;
+        let (socket, took) = connect(address, by)?;
+        let wire = Wire::new(socket).map_err(Broken::Unreachable)?;
         let mine = fresh_epoch();
         let mut session = Box::new(Self {
             wire,
@@ -126,7 +128,8 @@ impl Session {
         let hello = Hello { version: VERSION, epoch: mine, credits: WANTED, identity };
         session.send(&ToWorker::Hello(hello), &[], Some(by))?;
         let runs_on = session.greeted(&interface.identity, by)?;
-        Ok(Opened { session, runs_on })
+        let round_trip_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        Ok(Opened { session, runs_on, round_trip_ns })
     }
 
     /// Takes the worker's hello; what it runs on.
@@ -361,17 +364,18 @@ fn beat(wire: &Wire, theirs: u32, sent: &mut Instant) -> Result<(), WireError> {
     Ok(())
 }
 
-/// The first address of a name that answers.
-fn connect(address: &Address, by: Instant) -> Result<TcpStream, Broken> {
+/// The first address of a name that answers, and how long its answer took.
+fn connect(address: &Address, by: Instant) -> Result<(TcpStream, Duration), Broken> {
     let found = address.host_and_port().to_socket_addrs().map_err(Broken::Unreachable)?;
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
     for place in found {
-        let left = by.saturating_duration_since(Instant::now());
+        let began = Instant::now();
+        let left = by.saturating_duration_since(began);
         if left.is_zero() {
             return Err(WireError::Late.into());
         }
         match TcpStream::connect_timeout(&place, left) {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => return Ok((socket, began.elapsed())),
             Err(error) => last = error,
         }
     }
