@@ -141,7 +141,8 @@ fn garbage_on_the_port_is_counted_and_hurts_nobody() {
         let mut socket = std::net::TcpStream::connect(worker.port()).unwrap();
         socket.write_all(garbage).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
-        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        // It may have hung up already, which leaves nothing to shut down.
+        let _ = socket.shutdown(std::net::Shutdown::Write);
         // What it says is a refusal or nothing; then it hangs up, by a reset where bytes were left.
         let mut heard = Vec::new();
         let _ = socket.read_to_end(&mut heard);
