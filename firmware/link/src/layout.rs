@@ -83,12 +83,14 @@ pub mod slot {
     /// [`crate::slot::SlotClass`] as a number.
     pub const CLASS: u32 = 12;
 
-    /// Offset of a field of slot `index`.
+    /// Offset of a field of slot `index`. Nothing of it can wrap: an index has 16 bits.
+    #[inline(always)]
     pub const fn word(index: u16, field: u32) -> u32 {
-        TABLE + index as u32 * BYTES + field
+        TABLE.wrapping_add((index as u32).wrapping_mul(BYTES)).wrapping_add(field)
     }
 
     /// Offset of the return word of slot `index`.
+    #[inline(always)]
     pub const fn returned(index: u16) -> u32 {
         super::peer::RETURNS + index as u32 * 4
     }

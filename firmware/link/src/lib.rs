@@ -17,6 +17,7 @@ pub mod error;
 pub mod glue;
 #[cfg(feature = "std")]
 pub mod image;
+pub mod job;
 pub mod layout;
 pub mod log;
 #[cfg(feature = "std")]

@@ -4,8 +4,7 @@
 //! largest value of each variant.
 //!
 //! What differs from one job to the next has a fixed width on the wire, so that all jobs with the same
-//! parameters differ in the same bytes: a [`JobHead`] is read, and a [`FromPeer::Done`] written,
-//! without a look at the rest.
+//! parameters differ in the same bytes, which [`crate::job`] reads and writes without a look at the rest.
 
 use serde::{Deserialize, Serialize};
 use tandem_model::{post::PostParams, pre::PreParams};
@@ -201,71 +200,4 @@ pub enum FromPeer {
         /// Echo.
         sequence: u32,
     },
-}
-
-/// What differs from one job to the next: everything in a [`ToPeer::Job`] but the parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobHead {
-    /// Answered with the same number.
-    pub id: JobId,
-    /// Absolute.
-    pub deadline: Nanos,
-    /// Whose parameters follow.
-    pub lane: Lane,
-    /// Read by the kernel.
-    pub input: SlotRef,
-    /// Written by the kernel.
-    pub output: SlotRef,
-}
-
-impl JobHead {
-    /// Bytes of a head: the message's variant, id, deadline, the work's variant, two slots.
-    pub const BYTES: usize = 26;
-
-    /// A job's message as its head and the postcard bytes of its parameters, which are not looked at.
-    /// None if it is not a job's message.
-    #[must_use]
-    pub fn split(message: &[u8]) -> Option<(Self, &[u8])> {
-        let (head, params) = message.split_first_chunk::<{ Self::BYTES }>()?;
-        let lane = match (head[0], head[13]) {
-            (0, 0) => Lane::Pre,
-            (0, 1) => Lane::Post,
-            _ => return None,
-        };
-        let half = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
-        let word = |at: usize| u32::from(half(at)) | u32::from(half(at + 2)) << 16;
-        let slot = |at: usize| SlotRef { index: half(at), generation: word(at + 2) };
-        let deadline = u64::from(word(5)) | u64::from(word(9)) << 32;
-        Some((Self { id: word(1), deadline, lane, input: slot(14), output: slot(20) }, params))
-    }
-}
-
-/// Bytes of a [`FromPeer::Done`].
-pub const DONE_BYTES: usize = 34;
-
-/// The postcard bytes of a [`FromPeer::Done`], as the words of a ring entry.
-#[must_use]
-pub fn encode_done(
-    id: JobId,
-    status: JobStatus,
-    stamps: &Stamps,
-    written: u32,
-) -> [u32; DONE_BYTES.div_ceil(4)] {
-    // The variant is 0. Six bytes come before the first time, so every word is halves of two.
-    let halves = |before: u32, after: u32| before >> 16 | after << 16;
-    let parts = |time: Nanos| (time as u32, (time >> 32) as u32);
-    let head = id >> 24 << 16 | (status as u32) << 24;
-    let (received, started, finished) =
-        (parts(stamps.received), parts(stamps.started), parts(stamps.finished));
-    [
-        id << 8,
-        halves(head, received.0),
-        halves(received.0, received.1),
-        halves(received.1, started.0),
-        halves(started.0, started.1),
-        halves(started.1, finished.0),
-        halves(finished.0, finished.1),
-        halves(finished.1, written),
-        written >> 16,
-    ]
 }

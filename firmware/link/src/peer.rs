@@ -4,7 +4,8 @@ use crate::{
     error::LinkError,
     layout::{self, ENTRY_BYTES, Geometry, LAYOUT_VERSION, MAGIC, agent, peer, slot},
     memory::SharedMemory,
-    message::{DONE_BYTES, FromPeer, Nanos, SlotRef, ToPeer, encode_done},
+    job::{DONE_BYTES, Incoming, JobHead, encode_done},
+    message::{FromPeer, JobId, JobStatus, Nanos, SlotRef, Stamps, ToPeer},
     ring::{self, Consumer, Entry, Place, Producer},
     seqlock,
 };
@@ -20,6 +21,15 @@ pub struct SlotView {
     pub class: u32,
 }
 
+/// A message that was taken from the ring.
+#[derive(Debug)]
+pub enum Received<'a, T> {
+    /// A job that was recognised, and as what.
+    Job(JobHead, T),
+    /// Any other, as its bytes, which nobody has looked at. They are a copy.
+    Bytes(&'a [u8]),
+}
+
 /// The peer's end. One per life of the peer; see README.md for the handshake.
 #[derive(Debug)]
 pub struct LinkPeer<M: SharedMemory> {
@@ -33,7 +43,7 @@ pub struct LinkPeer<M: SharedMemory> {
     tx: Producer,
     /// Set when the agent has accepted the epoch.
     rx: Option<Consumer>,
-    /// The message that was taken last.
+    /// The message that was copied last.
     entry: Entry,
 }
 
@@ -119,13 +129,20 @@ impl<M: SharedMemory> LinkPeer<M> {
     }
 
     /// The agent has another epoch than at attach: this life is over.
+    #[inline(always)]
     pub fn agent_restarted(&self) -> bool {
         self.mem.load(agent::EPOCH) != self.serves
     }
 
     /// Joins the epoch if the agent has accepted it. True once joined.
+    #[inline(always)]
     pub fn linked(&mut self) -> bool {
-        if self.rx.is_none() && self.epoch != 0 && self.mem.load(agent::ACCEPTED) == self.epoch {
+        self.rx.is_some() || self.join()
+    }
+
+    #[inline(never)]
+    fn join(&mut self) -> bool {
+        if self.epoch != 0 && self.mem.load(agent::ACCEPTED) == self.epoch {
             let place = Place {
                 head: agent::TO_PEER_HEAD,
                 tail: peer::TO_PEER_TAIL,
@@ -157,26 +174,69 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// [`LinkError::AgentRestarted`] (again at each call): quiesce, attach and announce again.
     /// Others as [`Consumer::pop`]: count the event and go on.
     pub fn receive(&mut self) -> Option<Result<ToPeer, LinkError>> {
-        Some(self.receive_bytes()?.and_then(ring::decode))
+        let taken = self.next()?.and_then(|at| self.copied::<()>(at));
+        Some(taken.and_then(|message| match message {
+            Received::Bytes(bytes) => ring::decode(bytes),
+            // Nothing was recognised.
+            Received::Job(..) => Err(LinkError::Undecodable),
+        }))
     }
 
-    /// Takes the next message of this epoch as its bytes, which nobody has looked at. They are a copy.
+    /// Takes the next message of this epoch. A job is shown to `recognise` while its parameters lie in the
+    /// ring; what that returns is only to be trusted when it comes back.
     ///
     /// # Errors
     /// As [`LinkPeer::receive`], but for [`LinkError::Undecodable`].
-    pub fn receive_bytes(&mut self) -> Option<Result<&[u8], LinkError>> {
+    #[inline(always)]
+    pub fn receive_job<T>(
+        &mut self,
+        recognise: impl FnOnce(&JobHead, &Incoming<'_, M>) -> Option<T>,
+    ) -> Option<Result<Received<'_, T>, LinkError>> {
+        let at = match self.next()? {
+            Ok(at) => at,
+            Err(error) => return Some(Err(error)),
+        };
+        let length = self.mem.load_plain(at);
+        let known = Incoming::read(&self.mem, at.wrapping_add(4), length)
+            .and_then(|(head, rest)| Some((head, recognise(&head, &rest)?)));
+        let Some((head, known)) = known else { return Some(self.copied(at)) };
+        self.consume();
+        Some(self.unless_restarted(Ok(Received::Job(head, known))))
+    }
+
+    /// Offset of the next entry of this epoch.
+    #[inline(always)]
+    fn next(&mut self) -> Option<Result<u32, LinkError>> {
         if self.agent_restarted() {
             return Some(Err(LinkError::AgentRestarted));
         }
         if !self.linked() {
             return None;
         }
-        let taken = self.rx.as_mut()?.take(&self.mem, &mut self.entry)?;
-        // An agent that restarted meanwhile owns the entry that was just read.
-        if self.agent_restarted() {
-            return Some(Err(LinkError::AgentRestarted));
+        let next = self.rx.as_mut()?.next(&self.mem)?;
+        Some(if next.is_ok() { next } else { self.unless_restarted(next) })
+    }
+
+    /// That entry is the agent's again.
+    #[inline(always)]
+    fn consume(&mut self) {
+        if let Some(ring) = &mut self.rx {
+            ring.consume(&self.mem);
         }
-        Some(taken.map(|()| self.entry.bytes()))
+    }
+
+    /// Takes the entry at `at` as its bytes.
+    #[inline(never)]
+    fn copied<T>(&mut self, at: u32) -> Result<Received<'_, T>, LinkError> {
+        let copied = self.entry.copy(&self.mem, at);
+        self.consume();
+        self.unless_restarted(copied).map(|()| Received::Bytes(self.entry.bytes()))
+    }
+
+    /// An agent that restarted meanwhile owns what was just read.
+    #[inline(always)]
+    fn unless_restarted<T>(&self, taken: Result<T, LinkError>) -> Result<T, LinkError> {
+        if self.agent_restarted() { Err(LinkError::AgentRestarted) } else { taken }
     }
 
     /// More messages were there when one was last taken; for those that came since the agent has rung
@@ -195,26 +255,48 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// # Errors
     /// [`LinkError::NotLinked`], [`LinkError::AgentRestarted`], and as [`Producer::push`].
     pub fn send(&mut self, message: &FromPeer) -> Result<(), LinkError> {
+        if let FromPeer::Done { id, status, stamps, written } = message {
+            return self.send_done(*id, *status, stamps, *written);
+        }
+        let tail = self.sendable()?;
+        self.tx.push(&self.mem, tail, message)
+    }
+
+    /// Sends a [`FromPeer::Done`].
+    ///
+    /// # Errors
+    /// As [`LinkPeer::send`].
+    #[inline(always)]
+    pub fn send_done(
+        &mut self,
+        id: JobId,
+        status: JobStatus,
+        stamps: &Stamps,
+        written: u32,
+    ) -> Result<(), LinkError> {
+        let tail = self.sendable()?;
+        self.tx.push_words(&self.mem, tail, DONE_BYTES, |entry| {
+            encode_done(id, status, stamps, written, |word| entry.put(word));
+        })
+    }
+
+    /// This life may send; the consumer's index.
+    #[inline(always)]
+    fn sendable(&mut self) -> Result<u32, LinkError> {
         if self.agent_restarted() {
             return Err(LinkError::AgentRestarted);
         }
         if !self.linked() {
             return Err(LinkError::NotLinked);
         }
-        let tail = self.tx.tail(&self.mem);
-        match message {
-            FromPeer::Done { id, status, stamps, written } => {
-                let words = encode_done(*id, *status, stamps, *written);
-                self.tx.push_words(&self.mem, tail, DONE_BYTES, words)
-            }
-            _ => self.tx.push(&self.mem, tail, message),
-        }
+        Ok(self.tx.tail(&self.mem))
     }
 
     /// What is behind a slot that the agent granted.
     ///
     /// # Errors
     /// [`LinkError::NoSuchSlot`], [`LinkError::StaleSlot`], [`LinkError::AgentRestarted`].
+    #[inline(always)]
     pub fn slot(&self, slot: SlotRef) -> Result<SlotView, LinkError> {
         let SlotRef { index, .. } = slot;
         if u32::from(index) >= self.geometry.slots {
@@ -236,6 +318,7 @@ impl<M: SharedMemory> LinkPeer<M> {
     ///
     /// # Errors
     /// As [`LinkPeer::slot`].
+    #[inline(always)]
     pub fn release(&mut self, slot: SlotRef) -> Result<(), LinkError> {
         self.held(slot)?;
         self.mem.store(slot::returned(slot.index), slot.generation);
@@ -243,6 +326,7 @@ impl<M: SharedMemory> LinkPeer<M> {
     }
 
     /// The slot is granted to this side, and was not given back.
+    #[inline(always)]
     fn held(&self, slot: SlotRef) -> Result<(), LinkError> {
         let SlotRef { index, generation } = slot;
         if u32::from(index) >= self.geometry.slots {

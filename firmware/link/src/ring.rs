@@ -28,9 +28,11 @@ pub struct Place {
 
 impl Place {
     /// Offset of the entry for a free-running index.
+    // Inside the block, as its geometry was checked: nothing of this wraps.
     #[inline(always)]
     const fn entry(&self, index: u32) -> u32 {
-        self.entries + (index & (self.count - 1)) * ENTRY_BYTES
+        let place = index & self.count.wrapping_sub(1);
+        self.entries.wrapping_add(place.wrapping_mul(ENTRY_BYTES))
     }
 }
 
@@ -77,28 +79,34 @@ impl Producer {
         let mut bytes = [0; MESSAGE_BYTES];
         let used = postcard::to_slice(message, &mut bytes).map_err(|_| LinkError::TooLong)?.len();
         let (words, _) = bytes[..used.next_multiple_of(4)].as_chunks::<4>();
-        self.append(mem, used, words.iter().map(|word| u32::from_le_bytes(*word)));
+        self.append(mem, used, |entry| {
+            for word in words {
+                entry.put(u32::from_le_bytes(*word));
+            }
+        });
         Ok(())
     }
 
-    /// Appends a message of `used` bytes that is encoded already, as its `words`.
+    /// Appends a message of `used` bytes whose words `encode` gives one after the other: as many as
+    /// `used` bytes fill, and no more than an entry holds.
     ///
     /// # Errors
     /// As [`Producer::push`], but nothing is too long.
-    pub(crate) fn push_words<M: SharedMemory, const N: usize>(
+    #[inline(always)]
+    pub(crate) fn push_words<M: SharedMemory>(
         &mut self,
         mem: &M,
         tail: u32,
         used: usize,
-        words: [u32; N],
+        encode: impl FnOnce(&mut Words<'_, M>),
     ) -> Result<(), LinkError> {
-        const { assert!(N * 4 <= MESSAGE_BYTES, "longer than an entry") };
         self.room(tail)?;
-        self.append(mem, used, words.into_iter());
+        self.append(mem, used, encode);
         Ok(())
     }
 
     /// There is room for an entry, with the consumer at `tail`.
+    #[inline(always)]
     fn room(&self, tail: u32) -> Result<(), LinkError> {
         match self.head.wrapping_sub(tail) {
             pending if pending > self.place.count => Err(LinkError::IndexCorrupt(pending)),
@@ -107,15 +115,33 @@ impl Producer {
         }
     }
 
-    fn append<M: SharedMemory>(&mut self, mem: &M, used: usize, words: impl Iterator<Item = u32>) {
-        let mut at = self.place.entry(self.head);
-        mem.store_plain(at, used as u32);
-        for word in words {
-            at = at.wrapping_add(4);
-            mem.store_plain(at, word);
-        }
+    #[inline(always)]
+    fn append<M: SharedMemory>(
+        &mut self,
+        mem: &M,
+        used: usize,
+        encode: impl FnOnce(&mut Words<'_, M>),
+    ) {
+        let mut entry = Words { mem, at: self.place.entry(self.head) };
+        entry.put(used as u32);
+        encode(&mut entry);
         self.head = self.head.wrapping_add(1);
         mem.store(self.place.head, self.head);
+    }
+}
+
+/// An entry that is being written.
+pub(crate) struct Words<'a, M> {
+    mem: &'a M,
+    at: u32,
+}
+
+impl<M: SharedMemory> Words<'_, M> {
+    /// Writes the next word.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, word: u32) {
+        self.mem.store_plain(self.at, word);
+        self.at = self.at.wrapping_add(4);
     }
 }
 
@@ -144,22 +170,22 @@ impl Consumer {
         &mut self,
         mem: &M,
     ) -> Option<Result<T, LinkError>> {
+        let at = match self.next(mem)? {
+            Ok(at) => at,
+            Err(error) => return Some(Err(error)),
+        };
         let mut entry = Entry::EMPTY;
-        Some(match self.take(mem, &mut entry)? {
-            Ok(()) => decode(entry.bytes()),
-            Err(error) => Err(error),
-        })
+        let copied = entry.copy(mem, at);
+        self.consume(mem);
+        Some(copied.and_then(|()| decode(entry.bytes())))
     }
 
-    /// Takes the next entry, if there is one, out of shared memory and into `entry`; it is not decoded.
+    /// Offset of the next entry, if there is one. It is this side's until [`Consumer::consume`].
     ///
     /// # Errors
-    /// As [`Consumer::pop`], but every entry of a possible length is taken.
-    pub fn take<M: SharedMemory>(
-        &mut self,
-        mem: &M,
-        entry: &mut Entry,
-    ) -> Option<Result<(), LinkError>> {
+    /// [`LinkError::IndexCorrupt`]: everything in the ring is dropped.
+    #[inline(always)]
+    pub(crate) fn next<M: SharedMemory>(&mut self, mem: &M) -> Option<Result<u32, LinkError>> {
         let head = mem.load(self.place.head);
         self.head = head;
         let pending = head.wrapping_sub(self.tail);
@@ -170,9 +196,13 @@ impl Consumer {
             self.move_to(mem, head);
             return Some(Err(LinkError::IndexCorrupt(pending)));
         }
-        let taken = entry.copy(mem, self.place.entry(self.tail));
+        Some(Ok(self.place.entry(self.tail)))
+    }
+
+    /// The entry that [`Consumer::next`] gave is the producer's again.
+    #[inline(always)]
+    pub(crate) fn consume<M: SharedMemory>(&mut self, mem: &M) {
         self.move_to(mem, self.tail.wrapping_add(1));
-        Some(taken)
     }
 
     /// More was there when an entry was last taken. What came since has its own doorbell.
@@ -180,6 +210,7 @@ impl Consumer {
         self.head != self.tail
     }
 
+    #[inline(always)]
     fn move_to<M: SharedMemory>(&mut self, mem: &M, tail: u32) {
         self.tail = tail;
         mem.store(self.place.tail, tail);
@@ -188,22 +219,26 @@ impl Consumer {
 
 /// A copy of an entry, which nobody else writes to.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     bytes: [u8; MESSAGE_BYTES],
     used: usize,
 }
 
 impl Entry {
     /// No message.
-    pub const EMPTY: Self = Self { bytes: [0; MESSAGE_BYTES], used: 0 };
+    pub(crate) const EMPTY: Self = Self { bytes: [0; MESSAGE_BYTES], used: 0 };
 
     /// The message.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.used]
     }
 
-    fn copy<M: SharedMemory>(&mut self, mem: &M, at: u32) -> Result<(), LinkError> {
+    /// Copies the entry at `at` out of shared memory; it is not decoded.
+    ///
+    /// # Errors
+    /// [`LinkError::BadLength`].
+    #[inline(never)]
+    pub(crate) fn copy<M: SharedMemory>(&mut self, mem: &M, at: u32) -> Result<(), LinkError> {
         let length = mem.load_plain(at);
         let used = length as usize;
         if used == 0 || used > MESSAGE_BYTES {

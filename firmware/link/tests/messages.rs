@@ -1,10 +1,10 @@
 //! The largest value of every message variant fits a ring entry.
 
 use tandem_link::{
+    job::{DONE_BYTES, JobHead, encode_done},
     layout::MESSAGE_BYTES,
     message::{
-        DONE_BYTES, Event, FromPeer, JobHead, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps,
-        ToPeer, Work, encode_done,
+        Event, FromPeer, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps, ToPeer, Work,
     },
 };
 use tandem_model::{
@@ -129,7 +129,8 @@ proptest::proptest! {
         let status: JobStatus = postcard::from_bytes(&[status]).expect("a status");
         let [received, started, finished] = times;
         let stamps = Stamps { received, started, finished };
-        let mut words = encode_done(id, status, &stamps, written).map(u32::to_le_bytes).concat();
+        let mut words = Vec::new();
+        encode_done(id, status, &stamps, written, |word| words.extend(word.to_le_bytes()));
         assert!(words.split_off(DONE_BYTES).iter().all(|byte| *byte == 0));
         let message = FromPeer::Done { id, status, stamps, written };
         let mut bytes = [0; MESSAGE_BYTES];

@@ -14,7 +14,7 @@ use crate::{
     context::{LaneShare, Store, until},
     gate::gate_epoch,
     kind::LaneKind,
-    lane::{Pace, RESET_TIME, SHORT, Unit},
+    lane::{Current, Pace, RESET_TIME, SHORT, Unit},
     platform::Platform,
 };
 
@@ -130,6 +130,7 @@ fn unit<'a, B: Bus, K: LaneKind>(
         outputs: chains(1),
         number: 0,
         fastest: Pace::NONE,
+        job: Current::NONE,
     }
 }
 

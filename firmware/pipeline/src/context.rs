@@ -20,21 +20,27 @@ use crate::{
     known::Known,
     lane::Chains,
     outbox::{Flushed, Outbox},
-    platform::Platform,
+    platform::{Platform, Woken},
 };
+
+/// What a lane has of jobs that it has not begun.
+pub struct Jobs<K: LaneKind> {
+    /// Those that wait.
+    pub queue: Queue<Job<K>>,
+    /// Parameters that came before.
+    pub known: Known,
+}
 
 /// One lane, as the others see it.
 pub struct LaneShare<K: LaneKind> {
-    /// Jobs that wait.
-    pub queue: RefCell<Queue<Job<K>>>,
-    /// Parameters that came before.
-    pub known: RefCell<Known>,
+    /// Jobs that wait, and what they have in common with earlier ones.
+    pub jobs: RefCell<Jobs<K>>,
     /// Chains of the two channels. A session's hardware borrows them.
     pub chains: [RefCell<Chains>; 2],
     /// The running job, recovery included, ends before this time; [`Nanos::MAX`] while idle.
     pub busy_until: Cell<Nanos>,
-    /// Jobs wait in the queue.
-    pub waits: Cell<bool>,
+    /// It has a job, or may have got one since it was last looked at.
+    pub stirs: Cell<bool>,
     /// Advances whenever the lane is polled.
     pub turns: Cell<u32>,
 }
@@ -42,27 +48,25 @@ pub struct LaneShare<K: LaneKind> {
 impl<K: LaneKind> LaneShare<K> {
     const fn new() -> Self {
         Self {
-            queue: RefCell::new(Queue::new([const { Job::EMPTY }; DEPTH])),
-            known: RefCell::new(Known::new()),
+            jobs: RefCell::new(Jobs {
+                queue: Queue::new([const { Job::EMPTY }; DEPTH]),
+                known: Known::new(),
+            }),
             chains: [const { RefCell::new(Chains::new(0, 0)) }; 2],
             busy_until: Cell::new(0),
-            waits: Cell::new(false),
+            stirs: Cell::new(false),
             turns: Cell::new(0),
         }
     }
 
     /// A session begins.
     fn forget(&self) {
-        self.queue.borrow_mut().forget();
-        self.known.borrow_mut().forget();
+        let mut jobs = self.jobs.borrow_mut();
+        jobs.queue.forget();
+        jobs.known.forget();
         self.busy_until.set(Nanos::MAX);
-        self.waits.set(false);
+        self.stirs.set(false);
         self.turns.set(0);
-    }
-
-    /// It has a job, or gets one.
-    pub fn stirs(&self) -> bool {
-        self.busy_until.get() != Nanos::MAX || self.waits.get()
     }
 
     /// The lane was polled.
@@ -148,15 +152,19 @@ impl<'a, P: Platform> Context<'a, P> {
     }
 
     /// A turn begins: clock and lines are looked at once for all parts.
-    pub fn turn(&self) {
-        self.now.set(self.platform.now());
-        self.lines.set(self.platform.irq_lines());
+    #[inline(always)]
+    pub fn turn(&self) -> Woken {
+        let woken = self.platform.woken();
+        self.now.set(woken.now);
+        self.lines.set(woken.lines);
+        woken
     }
 
     /// Sends a message to the agent, behind those that wait for room.
+    #[inline(never)]
     pub fn tell(&self, message: FromPeer) {
         let sent = {
-            let waits = self.outbox.borrow().len() != 0;
+            let waits = !self.outbox.borrow().is_empty();
             !waits && self.link.borrow_mut().send(&message).is_ok()
         };
         if sent {
@@ -167,17 +175,22 @@ impl<'a, P: Platform> Context<'a, P> {
     }
 
     /// Sends what waits; what does not fit is tried again soon.
+    #[inline(always)]
     pub fn flush(&self) {
-        let mut outbox = self.outbox.borrow_mut();
-        if outbox.len() == 0 {
-            return;
+        if !self.outbox.borrow().is_empty() {
+            self.send_waiting();
         }
+    }
+
+    #[inline(never)]
+    fn send_waiting(&self) {
+        let mut outbox = self.outbox.borrow_mut();
         match outbox.flush(&mut self.link.borrow_mut()) {
             Flushed::Nothing => {}
             Flushed::Sent => self.platform.ring_agent(),
             Flushed::Broken => self.broken.set(true),
         }
-        if outbox.len() > 0 {
+        if !outbox.is_empty() {
             self.wake_in(self.config.poll_period);
         }
     }

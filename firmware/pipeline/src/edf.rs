@@ -34,6 +34,7 @@ impl<T> Queue<T> {
     }
 
     /// A place for an item, as it was left; it waits from now on. None if [`DEPTH`] wait already.
+    #[inline(always)]
     pub fn push(&mut self, deadline: Nanos) -> Option<&mut T> {
         let place = self.waiting.trailing_ones() as usize;
         let item = self.items.get_mut(place)?;
@@ -45,9 +46,13 @@ impl<T> Queue<T> {
 
     /// The item with the earliest deadline, which waits no longer. It stays as it is until the next
     /// [`Queue::push`].
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<&mut T> {
-        let mut left = self.waiting;
-        let mut first = left.trailing_zeros() as usize;
+        let mut first = self.waiting.trailing_zeros() as usize;
+        if first >= DEPTH {
+            return None;
+        }
+        let mut left = self.waiting & self.waiting.wrapping_sub(1);
         while left != 0 {
             let place = left.trailing_zeros() as usize;
             left &= left - 1;
@@ -55,9 +60,8 @@ impl<T> Queue<T> {
                 first = place;
             }
         }
-        let item = self.items.get_mut(first)?;
         self.waiting &= !(1 << first);
-        Some(item)
+        Some(&mut self.items[first])
     }
 }
 

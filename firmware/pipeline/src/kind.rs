@@ -8,7 +8,8 @@ use tandem_drivers::{
 };
 use tandem_link::{
     SlotClass,
-    message::{JobHead, JobId, Lane, Nanos, SlotRef},
+    job::JobHead,
+    message::{JobId, Lane, Nanos, SlotRef},
 };
 use tandem_model::{post::PostParams, pre::PreParams};
 
@@ -45,11 +46,14 @@ impl<K: KernelKind> Job<K> {
         params: Vec::new(),
     };
 
-    /// Becomes the job of a message, but for what the kernel does.
-    pub fn fill(&mut self, head: &JobHead, received: Nanos) {
+    /// Becomes the job of a message, with a set of parameters that is remembered, if any.
+    #[inline(always)]
+    pub fn fill(&mut self, head: &JobHead, received: Nanos, set: Option<Member>) {
         let JobHead { id, deadline, input, output, .. } = *head;
         (self.id, self.deadline, self.received) = (id, deadline, received);
         (self.input, self.output) = (input, output);
+        self.set = set;
+        self.params.clear();
     }
 }
 

@@ -6,22 +6,36 @@
 //! when that happens. A session's end forgets everything: another agent, another boot.
 
 use serde::de::DeserializeOwned;
-use tandem_link::ring;
+use tandem_link::{
+    SharedMemory,
+    job::{Incoming, Rest},
+};
 
 /// Sets that are remembered in a lane.
 pub const SETS: usize = 4;
-/// Bytes of the longest set that is. Those of usual jobs take 60 to 120.
-const ROOM: usize = 128;
 
 /// One set.
-struct Set {
+pub struct Set {
     /// 0: none.
     number: u32,
     /// Jobs that wait with these parameters and have no copy of their own.
     waiting: u32,
-    used: usize,
-    bytes: [u8; ROOM],
+    rest: Rest,
     needs: [u32; 2],
+}
+
+impl Set {
+    const NONE: Self = Self { number: 0, waiting: 0, rest: Rest::NONE, needs: [0; 2] };
+
+    /// Never 0 while the set is held.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Bytes that a job with these parameters needs in its input and in its output slot.
+    pub fn needs(&self) -> [u32; 2] {
+        self.needs
+    }
 }
 
 /// The sets of a lane.
@@ -29,6 +43,8 @@ pub struct Known {
     sets: [Set; SETS],
     last: u32,
     victim: usize,
+    /// Place of the one that was met last.
+    latest: usize,
 }
 
 /// The place of a set that a job has.
@@ -38,9 +54,7 @@ pub struct Member(u8);
 impl Known {
     /// None is known.
     pub const fn new() -> Self {
-        let sets = [const { Set { number: 0, waiting: 0, used: 0, bytes: [0; ROOM], needs: [0; 2] } };
-            SETS];
-        Self { sets, last: 0, victim: 0 }
+        Self { sets: [Set::NONE; SETS], last: 0, victim: 0, latest: 0 }
     }
 
     /// A session begins: no set is known, and the numbers go on.
@@ -50,26 +64,25 @@ impl Known {
         }
     }
 
-    /// The set whose message has these bytes.
-    pub fn find(&self, params: &[u8]) -> Option<Member> {
-        let same = |set: &Set| set.number != 0 && equal(&set.bytes, set.used, params);
-        self.sets.iter().position(same).map(|place| Member(place as u8))
-    }
-
-    /// The number of a set that is held, never 0.
+    /// The set of a message that still lies in the ring.
     #[inline(always)]
-    pub fn number(&self, member: Member) -> u32 {
-        self.set(member).number
+    pub fn recognise<M: SharedMemory>(&mut self, rest: &Incoming<'_, M>) -> Option<Member> {
+        let mut place = self.latest % SETS;
+        for _ in 0..SETS {
+            let set = &self.sets[place];
+            if set.number != 0 && rest.is(&set.rest) {
+                self.latest = place;
+                return Some(Member(place as u8));
+            }
+            place = (place + 1) % SETS;
+        }
+        None
     }
 
-    /// Bytes that a job with a set that is held needs in its input and in its output slot.
+    /// A set that is held.
     #[inline(always)]
-    pub fn needs(&self, member: Member) -> [u32; 2] {
-        self.set(member).needs
-    }
-
-    fn set(&self, member: Member) -> &Set {
-        &self.sets[usize::from(member.0)]
+    pub fn set(&self, member: Member) -> &Set {
+        &self.sets[usize::from(member.0) % SETS]
     }
 
     /// Remembers a set that decodes and whose numbers hold together, in place of the one that was
@@ -79,9 +92,7 @@ impl Known {
         let number = self.last.checked_add(1)?;
         let free = (0..SETS).map(|step| (self.victim + step) % SETS);
         let place = free.into_iter().find(|place| self.sets[*place].waiting == 0)?;
-        let set = &mut self.sets[place];
-        set.bytes.get_mut(..params.len())?.copy_from_slice(params);
-        (set.number, set.used, set.needs) = (number, params.len(), needs);
+        self.sets[place] = Set { number, waiting: 0, rest: Rest::of(params)?, needs };
         self.last = number;
         self.victim = (place + 1) % SETS;
         Some(Member(place as u8))
@@ -90,30 +101,17 @@ impl Known {
     /// A job waits that has no copy of these parameters.
     #[inline(always)]
     pub fn hold(&mut self, member: Member) {
-        self.sets[usize::from(member.0)].waiting += 1;
+        self.sets[usize::from(member.0) % SETS].waiting += 1;
     }
 
     /// It waits no longer.
     #[inline(always)]
     pub fn release(&mut self, member: Member) {
-        self.sets[usize::from(member.0)].waiting -= 1;
+        self.sets[usize::from(member.0) % SETS].waiting -= 1;
     }
 
     /// The parameters of a set that is held.
     pub fn decode<P: DeserializeOwned>(&self, member: Member) -> Option<P> {
-        let set = self.set(member);
-        ring::decode(&set.bytes[..set.used]).ok()
+        self.set(member).rest.decode().ok()
     }
-}
-
-/// `known[..used] == params`, by words: a call of memcmp would look at each byte.
-fn equal(known: &[u8; ROOM], used: usize, params: &[u8]) -> bool {
-    if used != params.len() {
-        return false;
-    }
-    let (known, _) = known.as_chunks::<4>();
-    let (words, rest) = params.as_chunks::<4>();
-    let same =
-        words.iter().zip(known).all(|(a, b)| u32::from_ne_bytes(*a) == u32::from_ne_bytes(*b));
-    same && known.get(words.len()).is_none_or(|last| rest.iter().zip(last).all(|(a, b)| a == b))
 }

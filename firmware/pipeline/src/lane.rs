@@ -1,32 +1,33 @@
 //! One lane: takes jobs by deadline, runs them one at a time, recovers from every failure.
+//!
+//! A job that goes well passes through [`serve`] alone, in the turn that takes it from the queue and in
+//! the one that finds it ended; what follows a failure waits for hardware and is the future's own.
+
+mod start;
+mod watch;
 
 use core::{cell::RefMut, future::poll_fn, task::Poll};
 
 use tandem_drivers::{
-    bus::Bus,
-    dma::{AxiDma, Chain, ChainCache, Key, Limits, Progress, Verify, engine, polls},
-    kernel::{Kernel, Outcome},
+    dma::{AxiDma, Chain, ChainCache, Limits, engine},
+    kernel::Kernel,
 };
-use tandem_link::{
-    message::{Event, FromPeer, JobId, JobStatus, Nanos, SlotRef},
-    peer::SlotView,
-};
+use tandem_link::message::{JobStatus, Nanos, SlotRef};
 
 use crate::{
-    context::{Context, LaneShare, until},
+    context::{Context, LaneShare},
     gate,
-    kind::{Job, LaneKind},
-    known::Known,
+    kind::LaneKind,
     link::{Ended, answer},
     platform::Platform,
     recover::{recover, tell_astray},
     verdict::{self, Failure},
 };
+use start::{Begun, start};
+use watch::watch;
 
 /// Chains that a channel remembers.
 pub const CHAINS: usize = 16;
-/// Looks at a channel that is being started.
-const START_POLLS: u32 = 1000;
 /// A DMA that has not reset after this time holds the lane, and with it the heartbeat.
 pub const RESET_TIME: Nanos = 10_000_000;
 /// Time between looks at something that ends within microseconds.
@@ -46,12 +47,63 @@ pub struct Unit<'a, B, K> {
     pub number: u32,
     /// The best pace ever shown.
     pub fastest: Pace,
+    /// The job on the hardware, or the last one that was.
+    pub job: Current,
+}
+
+impl<B, K> Unit<'_, B, K> {
+    /// The chains of the job.
+    #[inline(always)]
+    fn chains(&self) -> engine::Job<&Chain> {
+        let [input, output] = self.job.places;
+        engine::Job { input: self.inputs.chain(input), output: self.outputs.chain(output) }
+    }
+}
+
+/// A job from the queue to its answer.
+pub struct Current {
+    /// It is on the hardware.
+    runs: bool,
+    ended: Ended,
+    /// Its chains' places.
+    places: [usize; 2],
+    /// Bytes of its input.
+    bytes: u32,
+    started: Nanos,
+    /// Its time on the hardware is over.
+    limit: Nanos,
+    /// The limit is the job's deadline and not the kernel's time.
+    by_deadline: bool,
+    /// When the channels are looked at without a line, the limit at the latest.
+    look: Nanos,
+    /// Both channels were seen to have ended, and whether the interrupt line said so.
+    moved: Option<bool>,
+    /// When the kernel was first seen to have ended well with the DMA still waiting.
+    kernel_ended: Option<Nanos>,
+}
+
+impl Current {
+    const NO_SLOT: SlotRef = SlotRef { index: 0, generation: 0 };
+    /// None yet.
+    pub const NONE: Self = Self {
+        runs: false,
+        ended: Ended { id: 0, slots: [Self::NO_SLOT; 2], received: 0 },
+        places: [0; 2],
+        bytes: 0,
+        started: 0,
+        limit: 0,
+        by_deadline: false,
+        look: 0,
+        moved: None,
+        kernel_ended: None,
+    };
 }
 
 /// Time that so many bytes of input took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    time: Nanos,
+    /// In ns; what is longer than 32 bits hold counts as that.
+    time: u32,
     bytes: u32,
 }
 
@@ -61,50 +113,35 @@ impl Pace {
 
     /// Takes a job's pace where it is better. Compared as products, for a division costs this core as
     /// much as a tenth of a job.
+    #[inline(always)]
     fn learn(&mut self, time: Nanos, bytes: u32) {
-        let better =
-            time.saturating_mul(self.bytes.into()) < self.time.saturating_mul(bytes.into());
+        let time = u32::try_from(time).unwrap_or(u32::MAX);
+        let better = product(time, self.bytes) < product(self.time, bytes);
         if better || self.bytes == 0 {
             *self = Self { time, bytes };
         }
     }
 
     /// Whether a job with so many bytes takes longer than `left` even so.
+    #[inline(always)]
     fn exceeds(self, bytes: u32, left: Nanos) -> bool {
-        let least = self.time.saturating_mul(bytes.into());
-        least > left.saturating_mul(self.bytes.into())
+        // With more than 4 s left nothing is refused.
+        u32::try_from(left).is_ok_and(|left| product(self.time, bytes) > product(left, self.bytes))
     }
 }
 
-/// A job that may touch the hardware.
-pub struct Ready {
-    id: JobId,
-    /// Its chains' places.
-    places: [usize; 2],
-    number: u32,
-    pub bytes: u32,
-    deadline: Nanos,
-    input: SlotRef,
+/// Without overflow, in one instruction.
+#[inline(always)]
+fn product(a: u32, b: u32) -> u64 {
+    u64::from(a) * u64::from(b)
 }
 
-impl<B, K> Unit<'_, B, K> {
-    /// The chains of a job.
-    pub fn chains(&self, ready: &Ready) -> engine::Job<&Chain> {
-        chains(&self.inputs, &self.outputs, ready)
-    }
-}
-
-fn chains<'a>(inputs: &'a Chains, outputs: &'a Chains, ready: &Ready) -> engine::Job<&'a Chain> {
-    let [input, output] = ready.places;
-    engine::Job { input: inputs.chain(input), output: outputs.chain(output) }
-}
-
-/// A job on the hardware.
-struct Running {
-    started: Nanos,
-    limit: Nanos,
-    /// The limit is the job's deadline and not the kernel's time.
-    by_deadline: bool,
+/// Why [`serve`] cannot go on by itself: the hardware must be reset.
+enum Broken {
+    /// The job was not begun, for the logic had been loaded anew.
+    Reset,
+    /// The job had begun.
+    Failed(Failure),
 }
 
 /// Never ends.
@@ -114,312 +151,89 @@ pub async fn run<P: Platform, K: LaneKind>(
     unit: &mut Unit<'_, &P::Bus, K>,
 ) {
     loop {
-        let (ended, ready) = next(context, share, unit).await;
-        let (status, written, started) = match ready {
-            Err(status) => (status, 0, None),
-            Ok(ready) => {
-                let started = context.platform.now();
-                let (status, written) = execute(context, share, unit, &ready, started).await;
-                (status, written, Some(started))
-            }
+        let broken = poll_fn(|_| serve(context, share, unit)).await;
+        let (status, started) = match broken {
+            Broken::Reset => (JobStatus::LogicReset, None),
+            Broken::Failed(failure) => (judge(context, unit, failure), Some(unit.job.started)),
         };
+        unit.job.runs = false;
         if status == JobStatus::LogicReset {
             gate::revive(context);
         }
-        if status == JobStatus::LogicReset || started.is_some() && status != JobStatus::Ok {
-            recover(context, share, unit).await;
-        }
-        answer(context, &ended, status, started, written);
+        recover(context, share, unit).await;
+        let now = context.platform.now();
+        answer(context, &unit.job.ended, status, [started.unwrap_or(now), now], 0);
         share.busy_until.set(Nanos::MAX);
     }
 }
 
-/// Waits for a job and prepares it where it lies.
-async fn next<P: Platform, K: LaneKind>(
+/// Jobs, one after the other, for as long as each goes well.
+fn serve<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     share: &LaneShare<K>,
     unit: &mut Unit<'_, &P::Bus, K>,
-) -> (Ended, Result<Ready, JobStatus>) {
-    poll_fn(|_| {
-        share.turn();
-        let mut queue = share.queue.borrow_mut();
-        let Some(job) = queue.pop() else {
-            share.waits.set(false);
-            return Poll::Pending;
-        };
-        let ended = Ended { id: job.id, slots: [job.input, job.output], received: job.received };
-        let mut known = share.known.borrow_mut();
-        let ready = prepare(context, &known, unit, job);
-        if let Some(set) = job.set {
-            known.release(set);
-        }
-        Poll::Ready((ended, ready))
-    })
-    .await
-}
-
-/// Everything that can be refused without touching a register, and then the parameters.
-fn prepare<P: Platform, K: LaneKind>(
-    context: &Context<'_, P>,
-    known: &Known,
-    unit: &mut Unit<'_, &P::Bus, K>,
-    job: &mut Job<K>,
-) -> Result<Ready, JobStatus> {
-    let bad = |_| JobStatus::BadJob;
-    let now = context.platform.now();
-    if now >= job.deadline {
-        return Err(JobStatus::Late);
-    }
-    let (input, output) = {
-        let link = context.link.borrow();
-        (link.slot(job.input).map_err(bad)?, link.slot(job.output).map_err(bad)?)
-    };
-    let [read, written] = needs(known, job)?;
-    let fits = |view: &SlotView, class, bytes| view.class == class as u32 && bytes <= view.capacity;
-    if !fits(&input, K::INPUT, read) || !fits(&output, K::OUTPUT, written) {
-        return Err(JobStatus::BadJob);
-    }
-    if unit.fastest.exceeds(read, job.deadline - now) {
-        return Err(JobStatus::Late);
-    }
-    // What was made of the same parameters for the same slots is still there, or it is made (again).
-    let set = job.set.map_or(0, |set| known.number(set));
-    let keys = [input.addr, output.addr].map(|slot| Key { params: set, slot });
-    let bus = context.platform.bus();
-    let found = [unit.inputs.find(&bus, keys[0]), unit.outputs.find(&bus, keys[1])];
-    let places = match found {
-        [Some(input), Some(output)] => [input, output],
-        _ => build(bus, known, unit, job, keys)?,
-    };
-    // A load of the logic has taken the parameters with it, whatever this core remembers of them.
-    if unit.kernel.started() != unit.number {
-        return Err(JobStatus::LogicReset);
-    }
-    if !unit.kernel.holds(set) {
-        configure(known, unit, job, set)?;
-    }
-    unit.number = unit.number.wrapping_add(1).max(1);
-    let Job { id, deadline, input, .. } = *job;
-    Ok(Ready { id, places, number: unit.number, bytes: read, deadline, input })
-}
-
-/// Bytes that a job needs in its slots.
-fn needs<K: LaneKind>(known: &Known, job: &Job<K>) -> Result<[u32; 2], JobStatus> {
-    match (job.set, job.params.first()) {
-        (Some(set), _) => Ok(known.needs(set)),
-        (None, Some(params)) => {
-            let (read, written) = K::needs(params).map_err(|_| JobStatus::BadJob)?;
-            let bytes = |bytes: usize| u32::try_from(bytes).map_err(|_| JobStatus::BadJob);
-            Ok([bytes(read)?, bytes(written)?])
-        }
-        (None, None) => Err(JobStatus::BadJob),
-    }
-}
-
-/// The job's parameters as the kernel takes them best.
-fn params<B: Bus, K: LaneKind>(
-    known: &Known,
-    unit: &Unit<'_, B, K>,
-    job: &mut Job<K>,
-) -> Result<K::Params, JobStatus> {
-    let copy = || job.set.and_then(|set| known.decode(set));
-    let mut params = job.params.pop().or_else(copy).ok_or(JobStatus::BadJob)?;
-    unit.kernel.ease(&mut params);
-    Ok(params)
-}
-
-/// Plans a job anew; its chains are taken over where they are there for other parameters.
-#[inline(never)]
-fn build<B: Bus, K: LaneKind>(
-    bus: &B,
-    known: &Known,
-    unit: &mut Unit<'_, &B, K>,
-    job: &mut Job<K>,
-    keys: [Key; 2],
-) -> Result<[usize; 2], JobStatus> {
-    let params = params(known, unit, job)?;
-    let plans = K::plans(&params, keys[0].slot, keys[1].slot);
-    let (input, output) = plans.map_err(|_| JobStatus::BadJob)?;
-    // Empty: `params` has taken them.
-    let _ = job.params.push(params);
-    let input = unit.inputs.place(bus, keys[0], input, unit.limits);
-    let output = unit.outputs.place(bus, keys[1], output, unit.limits);
-    Ok([input.map_err(|_| JobStatus::BadJob)?, output.map_err(|_| JobStatus::BadJob)?])
-}
-
-/// Writes the parameters.
-#[inline(never)]
-fn configure<B: Bus, K: LaneKind>(
-    known: &Known,
-    unit: &mut Unit<'_, B, K>,
-    job: &mut Job<K>,
-    set: u32,
-) -> Result<(), JobStatus> {
-    let params = params(known, unit, job)?;
-    unit.kernel.configure_as(set, &params).map_err(|_| JobStatus::KernelRefused)
-}
-
-/// Runs a job. After a failure the hardware must be reset before anything else.
-async fn execute<P: Platform, K: LaneKind>(
-    context: &Context<'_, P>,
-    share: &LaneShare<K>,
-    unit: &mut Unit<'_, &P::Bus, K>,
-    ready: &Ready,
-    started: Nanos,
-) -> (JobStatus, u32) {
-    let time_up = started.saturating_add(context.config.kernel_timeout);
-    let running = Running {
-        started,
-        limit: time_up.min(ready.deadline),
-        by_deadline: ready.deadline < time_up,
-    };
-    let slack = RESET_TIME + 2 * context.config.poll_period;
-    share.busy_until.set(running.limit.saturating_add(slack));
-    unit.kernel.start(ready.number);
-    let outcome =
-        match unit.dma.submit(&chains(&unit.inputs, &unit.outputs, ready), polls(START_POLLS)) {
-            Ok(()) => watch(context, share, unit, ready, &running).await,
-            Err(fault) => Err(Failure::Dma(fault.error)),
-        };
-    match outcome {
-        Ok(written) => {
-            let took = context.platform.now().saturating_sub(started);
-            unit.fastest.learn(took, ready.bytes);
-            (JobStatus::Ok, written)
-        }
-        Err(failure) => {
-            let status = if unit.kernel.started() == ready.number {
-                let engine::Job { input, output } = unit.chains(ready);
-                verdict::status(&context.platform.bus(), [input, output], failure)
-            } else {
-                JobStatus::LogicReset
-            };
-            if status == JobStatus::DescriptorCorrupt {
-                tell_astray(context, ready.id, ready.input, unit.chains(ready), ready.bytes);
+) -> Poll<Broken> {
+    share.turn();
+    loop {
+        if !unit.job.runs {
+            match start(context, share, unit) {
+                Begun::Nothing => {
+                    share.stirs.set(false);
+                    return Poll::Pending;
+                }
+                Begun::Running => unit.job.runs = true,
+                Begun::Refused(status) => {
+                    let now = context.platform.now();
+                    answer(context, &unit.job.ended, status, [now, now], 0);
+                    continue;
+                }
+                Begun::Broken(broken) => return Poll::Ready(broken),
             }
-            let status_number = status as u8;
-            defmt::warn!(
-                "{=str}: job {=u32} ends with status {=u8}",
-                K::NAME,
-                ready.id,
-                status_number
-            );
-            (status, 0)
         }
+        let written = match watch(context, unit) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(failure)) => return Poll::Ready(Broken::Failed(failure)),
+        };
+        unit.job.runs = false;
+        let finished = finished(context, unit);
+        answer(context, &unit.job.ended, JobStatus::Ok, [unit.job.started, finished], written);
+        share.busy_until.set(Nanos::MAX);
     }
 }
 
-/// Waits for the end of a job, and checks it. Bytes written, if all is well.
-async fn watch<P: Platform, K: LaneKind>(
+/// When the job was seen to have ended; the lane's pace is learnt from it.
+#[inline(always)]
+fn finished<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
-    share: &LaneShare<K>,
     unit: &mut Unit<'_, &P::Bus, K>,
-    ready: &Ready,
-    running: &Running,
-) -> Result<u32, Failure> {
-    let announced = moved(context, share, unit, ready, running).await?;
-    let (platform, kernel) = (context.platform, &unit.kernel);
-    let done = until(platform, running.limit, || {
-        if kernel.done() == ready.number {
-            return Some(());
-        }
-        share.turn();
-        context.wake_in(SHORT);
-        None
-    });
-    done.await.ok_or_else(|| running.timeout())?;
-    let outcome = unit.kernel.outcome();
-    unit.kernel.acknowledge(ready.number);
-    let moved = unit.dma.finish(&unit.chains(ready)).map_err(|fault| Failure::Dma(fault.error))?;
-    if outcome != Outcome::Ok {
-        return Err(Failure::Kernel(outcome));
-    }
-    if context.config.verify_all {
-        let bus = platform.bus();
-        let engine::Job { input, output } = unit.chains(ready);
-        for chain in [input, output] {
-            chain.verify(&bus, Verify::All).map_err(Failure::Dma)?;
-        }
-    }
-    // Only of a job that went well can it be said that its interrupt was lost: packets that never
-    // came are not counted, and then the DMA has nothing to announce.
-    if !announced {
-        defmt::warn!("{=str}: lost interrupt", K::NAME);
-        context.tell(FromPeer::Event(Event::LostInterrupt(K::LANE)));
-    }
-    Ok(moved.written)
+) -> Nanos {
+    let started = unit.job.started;
+    // The turn that found it began then, unless the job has begun in this turn, too.
+    let turn = context.now.get();
+    let finished = if turn > started { turn } else { context.platform.now() };
+    unit.fastest.learn(finished.saturating_sub(started), unit.job.bytes);
+    finished
 }
 
-impl Running {
-    /// What it means that the limit was reached.
-    fn timeout(&self) -> Failure {
-        if self.by_deadline { Failure::Deadline } else { Failure::Hung }
-    }
-}
-
-/// Waits until both channels have ended. True if the interrupt line said so; false if only the
-/// timed poll found it.
-async fn moved<P: Platform, K: LaneKind>(
+/// What a job that failed on the hardware is told.
+#[inline(never)]
+fn judge<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
-    share: &LaneShare<K>,
-    unit: &mut Unit<'_, &P::Bus, K>,
-    ready: &Ready,
-    running: &Running,
-) -> Result<bool, Failure> {
-    let (platform, period) = (context.platform, context.config.poll_period);
-    let mut next_look = running.started.saturating_add(period);
-    // When the kernel was first seen to have ended well with the DMA still waiting.
-    let mut kernel_ended = None;
-    poll_fn(|_| {
-        share.turn();
-        let (now, lines) = (context.now.get(), context.lines.get());
-        if lines & K::LINES == 0 && now < next_look.min(running.limit) {
-            platform.wake_at(next_look.min(running.limit));
-            return Poll::Pending;
-        }
-        match unit.dma.poll(&chains(&unit.inputs, &unit.outputs, ready)) {
-            Err(fault) => return Poll::Ready(Err(Failure::Dma(fault.error))),
-            Ok(Progress::Ended) => {
-                // The line is level and nothing has acknowledged it: raised and low means lost.
-                // A line that was low when this turn began may have risen since.
-                let high = |lines: u32| lines & K::END != 0;
-                let raised = || unit.dma.s2mm().status().complete();
-                return Poll::Ready(Ok(high(lines) || !raised() || high(platform.irq_lines())));
-            }
-            Ok(Progress::Running) => {}
-        }
-        if unit.kernel.started() != ready.number {
-            return Poll::Ready(Err(Failure::Hung));
-        }
-        if let Some(failure) = stalled(&unit.kernel, ready, &mut kernel_ended, now, period) {
-            return Poll::Ready(Err(failure));
-        }
-        if now >= running.limit {
-            let kernel_ok = kernel_ended.is_some();
-            return Poll::Ready(Err(if kernel_ok { Failure::NoEnd } else { running.timeout() }));
-        }
-        next_look = now.saturating_add(period);
-        platform.wake_at(next_look.min(running.limit));
-        Poll::Pending
-    })
-    .await
-}
-
-/// The kernel has ended, and the DMA will not: it refused, or lost the packet's end.
-fn stalled<B: Bus, K: LaneKind>(
-    kernel: &Kernel<B, K>,
-    ready: &Ready,
-    kernel_ended: &mut Option<Nanos>,
-    now: Nanos,
-    grace: Nanos,
-) -> Option<Failure> {
-    if kernel.done() != ready.number {
-        return None;
+    unit: &Unit<'_, &P::Bus, K>,
+    failure: Failure,
+) -> JobStatus {
+    let job = &unit.job.ended;
+    let status = if unit.kernel.started() == unit.number {
+        let engine::Job { input, output } = unit.chains();
+        verdict::status(&context.platform.bus(), [input, output], failure)
+    } else {
+        JobStatus::LogicReset
+    };
+    if status == JobStatus::DescriptorCorrupt {
+        tell_astray(context, job.id, job.slots[0], unit.chains(), unit.job.bytes);
     }
-    match kernel.outcome() {
-        // What the kernel sent last may be under way to memory: it gets one period for that.
-        Outcome::Ok if now.saturating_sub(*kernel_ended.get_or_insert(now)) < grace => None,
-        Outcome::Ok => Some(Failure::NoEnd),
-        other => Some(Failure::Kernel(other)),
-    }
+    let status_number = status as u8;
+    defmt::warn!("{=str}: job {=u32} ends with status {=u8}", K::NAME, job.id, status_number);
+    status
 }

@@ -2,7 +2,9 @@
 
 use tandem_link::{
     LinkError,
-    message::{Event, FromPeer, JobHead, JobId, JobStatus, Lane, Nanos, SlotRef, Stamps, ToPeer},
+    job::{Incoming, JobHead},
+    message::{Event, FromPeer, JobId, JobStatus, Lane, Nanos, SlotRef, Stamps, ToPeer},
+    peer::Received,
     ring,
 };
 
@@ -11,7 +13,6 @@ use crate::{
     gate,
     kind::LaneKind,
     known::{Known, Member},
-    outbox::RECEIVE_LIMIT,
     platform::Platform,
 };
 
@@ -20,10 +21,6 @@ use crate::{
 pub fn turn<P: Platform>(context: &Context<'_, P>) {
     context.flush();
     receive(context);
-    // The agent rings when it sends, not when it accepts an epoch.
-    if !context.broken.get() && !context.link.borrow_mut().linked() {
-        context.wake_in(context.config.poll_period);
-    }
 }
 
 /// What became of an entry of the ring.
@@ -37,35 +34,80 @@ enum Taken {
 }
 
 /// Everything that waits in the ring, unless too much waits in the other direction.
+#[inline(always)]
 fn receive<P: Platform>(context: &Context<'_, P>) {
-    while !context.broken.get() && context.outbox.borrow().len() < RECEIVE_LIMIT {
+    while !context.broken.get() && !context.outbox.borrow().is_crowded() {
         let mut link = context.link.borrow_mut();
-        let taken = match link.receive_bytes() {
-            None => break,
-            Some(Err(error)) => Taken::Other(Err(error)),
-            Some(Ok(bytes)) => match JobHead::split(bytes) {
-                None => Taken::Other(ring::decode(bytes)),
-                Some((head, params)) => match head.lane {
-                    Lane::Pre => enqueue(context, context.pre, &head, params),
-                    Lane::Post => enqueue(context, context.post, &head, params),
-                },
+        let recognise = |head: &JobHead, rest: &Incoming<'_, _>| match head.lane {
+            Lane::Pre => context.pre.jobs.borrow_mut().known.recognise(rest),
+            Lane::Post => context.post.jobs.borrow_mut().known.recognise(rest),
+        };
+        let taken = match link.receive_job(recognise) {
+            None => {
+                // The agent rings when it sends, not when it accepts an epoch.
+                if !link.linked() {
+                    context.wake_in(context.config.poll_period);
+                }
+                break;
+            }
+            Some(Ok(Received::Job(head, set))) => match head.lane {
+                Lane::Pre => enqueue(context, context.pre, &head, Some(set), None),
+                Lane::Post => enqueue(context, context.post, &head, Some(set), None),
             },
+            Some(Ok(Received::Bytes(bytes))) => decoded(context, bytes),
+            Some(Err(error)) => Taken::Other(Err(error)),
         };
         let more = link.has_more();
         drop(link);
-        match taken {
-            Taken::Queued => {}
-            Taken::Refused(ended) => answer(context, &ended, JobStatus::BadJob, None, 0),
-            Taken::Other(Ok(message)) => dispatch(context, message),
-            Taken::Other(Err(LinkError::AgentRestarted)) => {
-                defmt::info!("agent restarted");
-                context.broken.set(true);
-            }
-            Taken::Other(Err(_)) => bad_message(context),
+        if !matches!(taken, Taken::Queued) {
+            handle(context, taken);
         }
         if !more {
             break;
         }
+    }
+}
+
+/// What is not a job that waits now.
+#[inline(never)]
+fn handle<P: Platform>(context: &Context<'_, P>, taken: Taken) {
+    match taken {
+        Taken::Queued => {}
+        Taken::Refused(ended) => {
+            let now = context.platform.now();
+            answer(context, &ended, JobStatus::BadJob, [now, now], 0);
+        }
+        Taken::Other(Ok(message)) => dispatch(context, message),
+        Taken::Other(Err(LinkError::AgentRestarted)) => {
+            defmt::info!("agent restarted");
+            context.broken.set(true);
+        }
+        Taken::Other(Err(_)) => bad_message(context),
+    }
+}
+
+/// A message that nobody has looked at. The parameters of a job are remembered, if they can be.
+#[inline(never)]
+fn decoded<P: Platform>(context: &Context<'_, P>, bytes: &[u8]) -> Taken {
+    let Some((head, params)) = JobHead::split(bytes) else {
+        return Taken::Other(ring::decode(bytes));
+    };
+    match head.lane {
+        Lane::Pre => decoded_job(context, context.pre, &head, params),
+        Lane::Post => decoded_job(context, context.post, &head, params),
+    }
+}
+
+fn decoded_job<P: Platform, K: LaneKind>(
+    context: &Context<'_, P>,
+    lane: &LaneShare<K>,
+    head: &JobHead,
+    bytes: &[u8],
+) -> Taken {
+    let decoded = unknown::<K>(&mut lane.jobs.borrow_mut().known, bytes);
+    match decoded {
+        Ok((set, params)) => enqueue(context, lane, head, set, Some(params)),
+        Err(error) => Taken::Other(Err(error)),
     }
 }
 
@@ -84,44 +126,30 @@ fn dispatch<P: Platform>(context: &Context<'_, P>, message: ToPeer) {
     }
 }
 
-/// Queues a job by its head and the bytes of its parameters. Those that came before are not decoded.
+/// Queues a job, with a set of parameters that is remembered, or with its own.
+#[inline(always)]
 fn enqueue<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     lane: &LaneShare<K>,
     head: &JobHead,
-    bytes: &[u8],
+    set: Option<Member>,
+    params: Option<K::Params>,
 ) -> Taken {
-    let mut known = lane.known.borrow_mut();
-    let received = context.platform.now();
-    let refused = || {
+    let received = context.now.get();
+    let jobs = &mut *lane.jobs.borrow_mut();
+    let Some(job) = jobs.queue.push(head.deadline) else {
         let JobHead { id, input, output, .. } = *head;
-        Taken::Refused(Ended { id, slots: [input, output], received })
+        return Taken::Refused(Ended { id, slots: [input, output], received });
     };
-    if let Some(set) = known.find(bytes) {
-        let mut queue = lane.queue.borrow_mut();
-        let Some(job) = queue.push(head.deadline) else { return refused() };
-        known.hold(set);
-        job.fill(head, received);
-        lane.waits.set(true);
-        job.set = Some(set);
-        job.params.clear();
-        return Taken::Queued;
-    }
-    let (set, params) = match unknown::<K>(&mut known, bytes) {
-        Ok(decoded) => decoded,
-        Err(error) => return Taken::Other(Err(error)),
-    };
-    let mut queue = lane.queue.borrow_mut();
-    let Some(job) = queue.push(head.deadline) else { return refused() };
     if let Some(set) = set {
-        known.hold(set);
+        jobs.known.hold(set);
     }
-    job.fill(head, received);
-    lane.waits.set(true);
-    job.set = set;
-    job.params.clear();
-    // Empty, as just made sure.
-    let _ = job.params.push(params);
+    job.fill(head, received, set);
+    if let Some(params) = params {
+        // Empty, as just made sure.
+        let _ = job.params.push(params);
+    }
+    lane.stirs.set(true);
     Taken::Queued
 }
 
@@ -152,22 +180,28 @@ pub struct Ended {
     pub received: Nanos,
 }
 
-/// Gives the job's slots back and tells how it ended. Nothing touches the slots any more.
+/// Gives the job's slots back and tells how it ended, and when it was `[started, finished]`. Nothing touches
+/// the slots any more.
+#[inline(always)]
 pub fn answer<P: Platform>(
     context: &Context<'_, P>,
     ended: &Ended,
     status: JobStatus,
-    started: Option<Nanos>,
+    [started, finished]: [Nanos; 2],
     written: u32,
 ) {
+    let Ended { id, slots: [input, output], received } = *ended;
+    let stamps = Stamps { received, started, finished };
     let mut link = context.link.borrow_mut();
-    for slot in ended.slots {
-        // A slot that was not granted cannot be returned: that is what the status says, then.
-        let _ = link.release(slot);
-    }
+    // A slot that was not granted cannot be returned: that is what the status says, then.
+    let _ = link.release(input);
+    let _ = link.release(output);
+    let waits = !context.outbox.borrow().is_empty();
+    let sent = !waits && link.send_done(id, status, &stamps, written).is_ok();
     drop(link);
-    let finished = context.platform.now();
-    let started = started.unwrap_or(finished);
-    let stamps = Stamps { received: ended.received, started, finished };
-    context.tell(FromPeer::Done { id: ended.id, status, stamps, written });
+    if sent {
+        context.platform.ring_agent();
+    } else {
+        context.tell(FromPeer::Done { id, status, stamps, written });
+    }
 }

@@ -6,6 +6,17 @@ use tandem_link::message::Nanos;
 
 pub use tandem_regs::irq;
 
+/// What there was when a turn began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Woken {
+    /// The clock.
+    pub now: Nanos,
+    /// Levels of the lines in [`irq`].
+    pub lines: u32,
+    /// The agent may have rung since the turn before.
+    pub rung: bool,
+}
+
 /// Clock, doorbells, interrupts and memory of one machine.
 ///
 /// The pipeline is one future that never blocks: between polls the platform's executor idles
@@ -28,10 +39,11 @@ pub trait Platform {
     fn wake_at(&self, at: Nanos);
     /// Levels of the lines in [`irq`]. A line that is stuck low is a lost interrupt.
     fn irq_lines(&self) -> u32;
-    /// The agent may have rung since the turn before. A platform that does not know says so; a doorbell
-    /// that was missed is answered a poll period later.
-    fn rung(&self) -> bool {
-        true
+    /// What there was when this turn began; a platform that looked before it polled the pipeline says what
+    /// it saw. One that does not know whether the agent has rung says so; a doorbell that was missed is
+    /// answered a poll period later.
+    fn woken(&self) -> Woken {
+        Woken { now: self.now(), lines: self.irq_lines(), rung: true }
     }
     /// Doorbell to the agent.
     fn ring_agent(&self);

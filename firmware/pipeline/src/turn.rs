@@ -14,7 +14,7 @@ use crate::{
     health::Health,
     lane::{self, Unit},
     link,
-    platform::{Platform, irq},
+    platform::{Platform, Woken, irq},
 };
 
 /// Ends when the session is over.
@@ -33,35 +33,39 @@ pub async fn session<P: Platform>(
     let mut post = pin!(lane::run(context, context.post, post));
     let mut health = Health::new(platform.now());
     let mut full_at = 0;
+    // The next full turn: when everything is to be looked at, or the beat is due, which says that both lanes
+    // were looked at.
+    let mut due = 0;
     poll_fn(|cx| {
-        context.turn();
-        let (now, lines) = (context.now.get(), context.lines.get());
-        // A beat says that both lanes were looked at, so it comes with a look at both.
-        let full = now >= full_at || now >= health.next;
+        let Woken { now, lines, rung } = context.turn();
+        let full = now >= due;
         if full {
             full_at = now.saturating_add(context.config.poll_period);
         }
         // The link first: what it receives is seen by the lanes in the same turn.
-        if full || platform.rung() {
+        if full || rung {
             link::turn(context);
             if context.broken.get() {
                 return Poll::Ready(());
             }
         }
         // A lane never ends.
-        if full || context.pre.stirs() {
+        if full || context.pre.stirs.get() {
             let _ = pre.as_mut().poll(cx);
         }
-        if full || context.post.stirs() {
+        if full || context.post.stirs.get() {
             let _ = post.as_mut().poll(cx);
         }
         if full || lines & irq::GATE != 0 {
             gate::turn(context);
         }
-        if now >= health.next {
-            health.turn(context, now);
+        if full {
+            if now >= health.next {
+                health.turn(context, now);
+            }
+            due = full_at.min(health.next);
         }
-        platform.wake_at(full_at.min(health.next));
+        platform.wake_at(due);
         Poll::Pending
     })
     .await;

@@ -22,32 +22,50 @@ mod board {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }
 
+use core::future::Future;
 use core::panic::PanicInfo;
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, Ordering};
-use embassy_executor::raw::Executor;
+use core::task::{Context, Poll, Waker};
 use platform::R5Platform;
 use static_cell::{ConstStaticCell, StaticCell};
 use tandem_link::crash::Reason;
 use tandem_pipeline::{BootError, GateSetup, Pipeline, PipelineConfig, Store};
 
-static PENDED: AtomicBool = AtomicBool::new(false);
 static PLATFORM: StaticCell<R5Platform> = StaticCell::new();
 static STORE: ConstStaticCell<Store> = ConstStaticCell::new(Store::new());
-static PIPELINE: StaticCell<Pipeline<'static, R5Platform>> = StaticCell::new();
-static EXECUTOR: StaticCell<Executor> = StaticCell::new();
 
-/// embassy calls this when a task wants to be polled again.
-// SAFETY: the name is the one embassy-executor looks for, and no other crate here defines it.
-#[unsafe(no_mangle)]
-fn __pender(_context: *mut ()) {
-    PENDED.store(true, Ordering::Release);
+#[aarch32_rt::entry]
+fn main() -> ! {
+    platform::low_vectors();
+    wires::prepare_park(&platform::bus());
+    let facts = console::Facts::read(&platform::bus());
+    mpu::protect();
+    crash::see_late_aborts();
+    crash::obey_the_watchdog();
+    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new(facts));
+    let pipeline = Pipeline::new(platform, config(), STORE.take());
+    let mut work = pin!(async {
+        platform.logic().await;
+        pipeline.run().await
+    });
+    // A doorbell, a line or the clock may concern any part of the one future, so whatever ends the sleep
+    // polls it; an executor would only queue it.
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(Err(error)) = work.as_mut().poll(&mut context) {
+            break give_up(platform, &error);
+        }
+        platform.idle();
+    }
+    // The console goes on.
+    loop {
+        platform.idle();
+    }
 }
 
-#[embassy_executor::task]
-async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static, R5Platform>) {
-    platform.logic().await;
-    let Err(error) = platform.drive(pin!(pipeline.run())).await;
+/// The hardware is not what this image was built for.
+#[inline(never)]
+fn give_up(platform: &R5Platform, error: &BootError) {
     // The reason as a word: core's formatting machinery would take a tenth of the code bank.
     let (detail, reason) = match error {
         BootError::Dma(..) => (1, "DMA does not do as it should"),
@@ -59,31 +77,6 @@ async fn run(platform: &'static R5Platform, pipeline: &'static Pipeline<'static,
     defmt::error!("boot failed: {=str}", reason);
     crash::record_reason(Reason::Boot, detail);
     platform.wires.stop_watchdog();
-}
-
-#[aarch32_rt::entry]
-fn main() -> ! {
-    platform::low_vectors();
-    wires::prepare_park(&platform::bus());
-    let facts = console::Facts::read(&platform::bus());
-    mpu::protect();
-    crash::see_late_aborts();
-    crash::obey_the_watchdog();
-    let platform: &'static R5Platform = PLATFORM.init(R5Platform::new(facts));
-    let pipeline: &'static Pipeline<'static, R5Platform> =
-        PIPELINE.init(Pipeline::new(platform, config(), STORE.take()));
-    let executor: &'static Executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));
-    match run(platform, pipeline) {
-        Ok(token) => executor.spawner().spawn(token),
-        Err(_) => defmt::panic!("the only task is spawned once"),
-    }
-    loop {
-        // SAFETY: called from this one place, never from inside a task.
-        unsafe { executor.poll() };
-        if !PENDED.swap(false, Ordering::Acquire) {
-            platform.idle();
-        }
-    }
 }
 
 fn config() -> PipelineConfig {

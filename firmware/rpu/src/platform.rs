@@ -5,15 +5,14 @@ use crate::console::{self, Console, Facts};
 use crate::crash;
 use crate::wires::Wires;
 use core::cell::{Cell, RefCell};
-use core::future::Future;
-use core::pin::Pin;
+use core::future::poll_fn;
 use core::sync::atomic::{Ordering, fence};
-use core::task::{Poll, Waker};
+use core::task::Poll;
 use tandem_drivers::bus::Bus;
 use tandem_drivers::mmio::{MmioBus, TCM_ALIAS_RPU0};
 use tandem_link::SharedMemory;
 use tandem_link::message::Nanos;
-use tandem_pipeline::platform::Platform;
+use tandem_pipeline::platform::{Platform, Woken};
 
 /// Exceptions go to the vector table in ATCM (SCTLR.V = 0); the core may come out of reset with
 /// high vectors.
@@ -88,11 +87,10 @@ pub struct R5Platform {
     wakes: Cell<u32>,
     /// When the pipeline wants to be polled.
     wake: Cell<Nanos>,
-    /// The agent's doorbell was among what ended the last sleep.
-    rung: Cell<bool>,
+    /// What ended the last sleep.
+    woken: Cell<Woken>,
     /// When console and requests are looked at next.
     look: Cell<Nanos>,
-    waker: RefCell<Option<Waker>>,
 }
 
 impl R5Platform {
@@ -107,9 +105,8 @@ impl R5Platform {
             healthy: Cell::new(0),
             wakes: Cell::new(0),
             wake: Cell::new(Nanos::MAX),
-            rung: Cell::new(false),
+            woken: Cell::new(Woken { now: 0, lines: 0, rung: false }),
             look: Cell::new(0),
-            waker: RefCell::new(None),
         }
     }
 
@@ -123,69 +120,45 @@ impl R5Platform {
         self.wakes.get()
     }
 
-    /// Polls `future` at every turn of the main loop, since a doorbell, a line or the clock may
-    /// concern any part of it.
-    ///
-    /// The future comes pinned: an `async fn` that took it by value would hold it twice.
-    pub async fn drive<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
-        core::future::poll_fn(|cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            self.remember(cx.waker());
-            Poll::Pending
-        })
-        .await
-    }
-
     /// Waits until the programmable logic may be touched: an access to an empty one never ends.
     pub async fn logic(&self) {
         const PERIOD: Nanos = 10_000_000;
-        core::future::poll_fn(|cx| {
+        poll_fn(|_| {
             if self.wires.logic_is_there() {
                 return Poll::Ready(());
             }
             self.wake_at(self.now().saturating_add(PERIOD));
-            self.remember(cx.waker());
             Poll::Pending
         })
         .await;
     }
 
-    /// Sleeps until there may be something to do, then wakes the task.
+    /// Sleeps until there may be something to do.
+    #[inline(always)]
     pub fn idle(&self) {
         let wires = &self.wires;
         loop {
+            // What came meanwhile ends the sleep at once.
+            wires.sleep(wires.now(), self.wake.get().min(self.look.get()));
             let mut now = wires.now();
             if now >= self.look.get() {
                 self.look_around();
                 now = wires.now();
                 self.look.set(now.saturating_add(console::PERIOD));
             }
-            let wake = self.wake.get();
-            let due = wake <= now;
-            if due || wires.lines() != 0 || wires.rung() {
-                if due {
-                    self.wake.set(Nanos::MAX);
-                }
+            let (lines, rung) = (wires.lines(), wires.rung());
+            let due = self.wake.get() <= now;
+            if due {
+                self.wake.set(Nanos::MAX);
+            }
+            // A line that only lingers wakes nobody.
+            if due || lines != 0 || rung {
+                wires.heard(rung);
+                self.woken.set(Woken { now, lines, rung });
                 break;
             }
-            // What ends the sleep shows in the next round; a line that only lingers wakes nobody.
-            wires.sleep(now, wake.min(self.look.get()));
         }
         self.wakes.set(self.wakes.get().wrapping_add(1));
-        self.rung.set(wires.heard());
-        if let Some(waker) = &*self.waker.borrow() {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// There is one task, and it has one waker.
-    fn remember(&self, waker: &Waker) {
-        let mut known = self.waker.borrow_mut();
-        if known.is_none() {
-            *known = Some(waker.clone());
-        }
     }
 
     /// What has time until the next look: the console, and who wants this core to leave its image.
@@ -209,9 +182,11 @@ impl Platform for R5Platform {
     fn memory(&self) -> &Link {
         &self.memory
     }
+    #[inline(always)]
     fn now(&self) -> Nanos {
         self.wires.now()
     }
+    #[inline(always)]
     fn wake_at(&self, at: Nanos) {
         if at < self.wake.get() {
             self.wake.set(at);
@@ -220,8 +195,8 @@ impl Platform for R5Platform {
     fn irq_lines(&self) -> u32 {
         self.wires.lines()
     }
-    fn rung(&self) -> bool {
-        self.rung.get()
+    fn woken(&self) -> Woken {
+        self.woken.get()
     }
     fn ring_agent(&self) {
         self.wires.ring_agent();

@@ -34,6 +34,7 @@ impl Status {
     }
 
     /// The error that stopped the channel.
+    #[inline(always)]
     #[must_use]
     pub fn error(self) -> Option<DmaError> {
         channel_error(self.0)
@@ -94,17 +95,30 @@ impl<B: Bus> Channel<B> {
     ///
     /// # Errors
     /// The error that had stopped the channel, or [`DmaError::Timeout`]. Either needs a reset.
-    pub fn start(&self, chain: &Chain, expired: &mut dyn FnMut() -> bool) -> Result<(), DmaFault> {
-        self.start_at(chain.first(), chain.tail(), chain.plan().packets(), expired)
+    #[inline(always)]
+    pub fn start(
+        &self,
+        chain: &Chain,
+        expired: &mut impl FnMut() -> bool,
+    ) -> Result<(), DmaFault> {
+        self.run([chain.first(), chain.tail(), chain.packets()], expired)
     }
 
-    /// The same for descriptors that are not a [`Chain`].
+    /// The same for descriptors that are not a [`Chain`]: the addresses of the first and the last one,
+    /// and their packets.
     pub(super) fn start_at(
         &self,
-        first: u32,
-        tail: u32,
-        packets: u32,
+        descriptors: [u32; 3],
         expired: &mut dyn FnMut() -> bool,
+    ) -> Result<(), DmaFault> {
+        self.run(descriptors, &mut || expired())
+    }
+
+    #[inline(always)]
+    fn run(
+        &self,
+        [first, tail, packets]: [u32; 3],
+        expired: &mut impl FnMut() -> bool,
     ) -> Result<(), DmaFault> {
         let before = self.status();
         if let Some(error) = before.error() {
@@ -129,29 +143,33 @@ impl<B: Bus> Channel<B> {
         Ok(())
     }
 
-    /// Whether the chain has ended. Costs one register read, and one read of memory where the
-    /// channel is idle without an interrupt (fewer packets arrived than were planned).
+    /// Whether the chain has ended: what the channel said then, for [`Channel::finish`]. Costs one
+    /// register read, and one read of memory where the channel is idle without an interrupt (fewer
+    /// packets arrived than were planned).
     ///
     /// # Errors
     /// The error that stopped the channel, or the corrupt descriptor that explains it.
-    pub fn poll(&self, chain: &Chain) -> Result<bool, DmaFault> {
+    #[inline(always)]
+    pub fn poll(&self, chain: &Chain) -> Result<Option<Status>, DmaFault> {
         let status = self.status();
         self.block.bus().dma_rmb();
-        match status.error() {
-            Some(error) => Err(self.fault(chain.explain(self.block.bus(), error))),
-            // Idle alone may still be of the time before the tail write was seen.
-            None => Ok(status.complete() || status.idle() && chain.tail_complete(self.block.bus())),
+        if let Some(error) = status.error() {
+            return Err(self.fault(chain.explain(self.block.bus(), error)));
         }
+        // Idle alone may still be of the time before the tail write was seen.
+        let ended =
+            status.complete() || status.idle() && chain.tail_complete(self.block.bus());
+        Ok(ended.then_some(status))
     }
 
-    /// Acknowledges the end of the chain and checks every descriptor of it. Returns the bytes.
+    /// Acknowledges the end of the chain, which [`Channel::poll`] has `seen`, and checks every descriptor
+    /// of it. Returns the bytes.
     ///
     /// # Errors
     /// See [`Chain::collect`].
-    pub fn finish(&self, chain: &Chain) -> Result<u32, DmaFault> {
-        let seen = self.status();
+    #[inline(always)]
+    pub fn finish(&self, chain: &Chain, seen: Status) -> Result<u32, DmaFault> {
         self.acknowledge(seen);
-        self.block.bus().dma_rmb();
         let announced = seen.complete() && seen.error().is_none();
         chain.collect(self.block.bus(), announced).map_err(|error| self.fault(error))
     }
@@ -164,10 +182,11 @@ impl<B: Bus> Channel<B> {
         self.block.bus()
     }
 
+    #[inline(always)]
     fn wait(
         &self,
         reached: impl Fn(Status) -> bool,
-        expired: &mut dyn FnMut() -> bool,
+        expired: &mut impl FnMut() -> bool,
     ) -> Result<(), DmaFault> {
         loop {
             if reached(self.status()) {

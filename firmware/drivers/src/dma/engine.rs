@@ -3,7 +3,7 @@
 use core::borrow::Borrow;
 
 use super::chain::{Chain, Verify};
-use super::channel::Channel;
+use super::channel::{Channel, Status};
 use super::error::{Direction, DmaError, DmaFault};
 use crate::bus::Bus;
 
@@ -39,8 +39,8 @@ pub struct Job<C = Chain> {
 pub struct AxiDma<B> {
     mm2s: Channel<B>,
     s2mm: Channel<B>,
-    /// Channels of the running job that were seen to have ended.
-    ended: [bool; 2],
+    /// What the channels of the running job said when they were seen to have ended.
+    ended: [Option<Status>; 2],
 }
 
 impl<B: Bus + Clone> AxiDma<B> {
@@ -49,7 +49,7 @@ impl<B: Bus + Clone> AxiDma<B> {
         Self {
             mm2s: Channel::new(bus.clone(), base, Direction::Mm2s),
             s2mm: Channel::new(bus, base, Direction::S2mm),
-            ended: [false; 2],
+            ended: [None; 2],
         }
     }
 }
@@ -67,7 +67,7 @@ impl<B: Bus> AxiDma<B> {
 
     /// Starts the reset of both channels: afterwards they stand, without errors or interrupts.
     pub fn begin_reset(&mut self) {
-        self.ended = [false; 2];
+        self.ended = [None; 2];
         self.mm2s.begin_reset();
     }
 
@@ -94,12 +94,13 @@ impl<B: Bus> AxiDma<B> {
     ///
     /// # Errors
     /// See [`Channel::start`].
+    #[inline(never)]
     pub fn submit<C: Borrow<Chain>>(
         &mut self,
         job: &Job<C>,
         mut expired: impl FnMut() -> bool,
     ) -> Result<(), DmaFault> {
-        self.ended = [false; 2];
+        self.ended = [None; 2];
         self.s2mm.start(job.output.borrow(), &mut expired)?;
         self.mm2s.start(job.input.borrow(), &mut expired)
     }
@@ -110,21 +111,36 @@ impl<B: Bus> AxiDma<B> {
     ///
     /// # Errors
     /// The error of the channel that stopped.
+    #[inline(never)]
     pub fn poll<C: Borrow<Chain>>(&mut self, job: &Job<C>) -> Result<Progress, DmaFault> {
-        let [read, written] = self.ended;
-        let written = written || self.s2mm.poll(job.output.borrow())?;
-        let read = read || self.mm2s.poll(job.input.borrow())?;
-        self.ended = [read, written];
-        Ok(if read && written { Progress::Ended } else { Progress::Running })
+        let [read, written] = &mut self.ended;
+        if written.is_none() {
+            *written = self.s2mm.poll(job.output.borrow())?;
+        }
+        if read.is_none() {
+            *read = self.mm2s.poll(job.input.borrow())?;
+        }
+        let ended = read.is_some() && written.is_some();
+        Ok(if ended { Progress::Ended } else { Progress::Running })
     }
 
-    /// Acknowledges a job that has ended and checks every descriptor.
+    /// Acknowledges a job that has ended and checks every descriptor. What [`AxiDma::poll`] has seen of the
+    /// channels is not read again.
     ///
     /// # Errors
     /// See [`Chain::collect`].
+    #[inline(never)]
     pub fn finish<C: Borrow<Chain>>(&self, job: &Job<C>) -> Result<Completion, DmaFault> {
-        let read = self.mm2s.finish(job.input.borrow())?;
-        let written = self.s2mm.finish(job.output.borrow())?;
+        let [read, written] = self.ended;
+        let seen = |channel: &Channel<B>, seen: Option<Status>| {
+            seen.unwrap_or_else(|| {
+                let status = channel.status();
+                channel.bus().dma_rmb();
+                status
+            })
+        };
+        let read = self.mm2s.finish(job.input.borrow(), seen(&self.mm2s, read))?;
+        let written = self.s2mm.finish(job.output.borrow(), seen(&self.s2mm, written))?;
         Ok(Completion { read, written })
     }
 
@@ -141,7 +157,7 @@ impl<B: Bus> AxiDma<B> {
             }
         }
         // Nothing more will come, and yet the channel waits: the packet's end was never sent.
-        let waits = matches!(self.s2mm.poll(&job.output), Ok(false));
+        let waits = matches!(self.s2mm.poll(&job.output), Ok(None));
         (kernel_ok && waits).then_some(self.s2mm.fault(DmaError::StreamMismatch))
     }
 }

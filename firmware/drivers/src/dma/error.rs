@@ -81,12 +81,15 @@ const ERRORS: u32 = DMASR::SG_DEC_ERR::SET.value
 
 /// The error that a channel status register shows. With several bits set the one nearest to the
 /// cause is named: a bad descriptor explains a bad data access and not the other way round.
+#[inline(always)]
 #[must_use]
 pub fn channel_error(status: u32) -> Option<DmaError> {
     // Every look at a channel comes here, and hardly any finds one.
-    if status & ERRORS == 0 {
-        return None;
-    }
+    if status & ERRORS == 0 { None } else { named_error(status) }
+}
+
+#[inline(never)]
+fn named_error(status: u32) -> Option<DmaError> {
     let order = [
         (DMASR::SG_DEC_ERR, DmaError::SgDecode),
         (DMASR::SG_SLV_ERR, DmaError::SgSlave),

@@ -117,7 +117,7 @@ impl<B: Bus + Clone> Loopback<B> {
         let last = (PIECES - 1) * DESCRIPTOR_BYTES;
         for (channel, chain) in [(&self.s2mm, RECEIVING), (&self.mm2s, 0)] {
             let first = self.area + chain;
-            channel.start_at(first, first + last, PIECES, &mut super::polls(POLLS))?;
+            channel.start_at([first, first + last, PIECES], &mut super::polls(POLLS))?;
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ impl LengthProbe {
         bus.write32(self.descriptor + offset::NXTDESC, self.descriptor);
         bus.write32(self.descriptor + offset::BUFFER, self.buffer);
         bus.write32(self.descriptor + offset::CONTROL, control.value);
-        dma.mm2s().start_at(self.descriptor, self.descriptor, 1, &mut super::polls(PROBE_POLLS))
+        dma.mm2s().start_at([self.descriptor, self.descriptor, 1], &mut super::polls(PROBE_POLLS))
     }
 }
 

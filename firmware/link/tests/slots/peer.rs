@@ -4,9 +4,11 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use tandem_link::{
     LinkError,
+    job::{JobHead, Rest},
     memory::HostMemory,
-    message::{FromPeer, JobStatus, SlotRef, Stamps, ToPeer, Work},
-    peer::LinkPeer,
+    message::{FromPeer, JobStatus, SlotRef, Stamps, ToPeer},
+    peer::{LinkPeer, Received},
+    ring,
 };
 
 use crate::common::{Plan, Watched};
@@ -16,12 +18,14 @@ pub struct PeerSide {
     mem: Watched,
     pub link: Option<LinkPeer<Watched>>,
     jobs: Vec<(u32, SlotRef, SlotRef)>,
+    /// What follows the head of this life's first job: others are recognised by it.
+    rest: Option<Rest>,
     hardware: Rc<RefCell<BTreeSet<u16>>>,
 }
 
 impl PeerSide {
     pub fn new(mem: &HostMemory, hardware: Rc<RefCell<BTreeSet<u16>>>) -> Self {
-        Self { mem: Watched::new(mem), link: None, jobs: Vec::new(), hardware }
+        Self { mem: Watched::new(mem), link: None, jobs: Vec::new(), rest: None, hardware }
     }
 
     pub fn plan(&self) -> Rc<Plan> {
@@ -39,6 +43,7 @@ impl PeerSide {
     pub fn boot(&mut self) {
         self.link = None;
         self.jobs.clear();
+        self.rest = None;
         self.hardware.borrow_mut().clear(); // DMA reset
         let mut link = match LinkPeer::attach(self.mem.clone()) {
             Ok(link) => link,
@@ -52,23 +57,31 @@ impl PeerSide {
 
     pub fn turn(&mut self) {
         let Some(link) = &mut self.link else { return self.boot() };
-        match link.receive() {
-            Some(Err(LinkError::AgentRestarted)) => self.boot(),
-            Some(Ok(ToPeer::Job { id, work: Work::Pre(job), .. })) => {
-                let views = (link.slot(job.frame), link.slot(job.tensor));
-                match views {
-                    (Ok(_), Ok(_)) => {
-                        for slot in [job.frame.index, job.tensor.index] {
-                            assert!(self.hardware.borrow_mut().insert(slot), "slot used twice");
-                        }
-                        self.jobs.push((id, job.frame, job.tensor));
-                    }
-                    (Err(LinkError::AgentRestarted), _) | (_, Err(LinkError::AgentRestarted)) => {}
-                    other => panic!("a fresh job names a slot that is not granted: {other:?}"),
-                }
+        let known = self.rest;
+        let taken = link.receive_job(|_, rest| known.filter(|known| rest.is(known)));
+        let head = match taken {
+            Some(Ok(Received::Job(head, _))) => head,
+            Some(Ok(Received::Bytes(bytes))) => {
+                assert!(matches!(ring::decode(bytes), Ok(ToPeer::Job { .. })), "a job");
+                let (head, params) = JobHead::split(bytes).expect("a job");
+                assert!(self.rest.is_none(), "all jobs have the same parameters");
+                self.rest = Rest::of(params);
+                head
             }
-            Some(other) => panic!("{other:?}"),
-            None => {}
+            Some(Err(LinkError::AgentRestarted)) => return self.boot(),
+            Some(Err(error)) => panic!("{error}"),
+            None => return,
+        };
+        let JobHead { id, input, output, .. } = head;
+        match (link.slot(input), link.slot(output)) {
+            (Ok(_), Ok(_)) => {
+                for slot in [input.index, output.index] {
+                    assert!(self.hardware.borrow_mut().insert(slot), "slot used twice");
+                }
+                self.jobs.push((id, input, output));
+            }
+            (Err(LinkError::AgentRestarted), _) | (_, Err(LinkError::AgentRestarted)) => {}
+            other => panic!("a fresh job names a slot that is not granted: {other:?}"),
         }
     }
 

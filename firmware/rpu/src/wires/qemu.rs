@@ -2,6 +2,7 @@
 //! the page of `tandem_link::glue`, behind which the plugin of `hw/sim/qemu` stands.
 
 use core::arch::global_asm;
+use core::cell::Cell;
 
 use super::{Timer, remember, short, tested};
 use crate::board;
@@ -28,23 +29,29 @@ pub const TIMER: Timer = Timer { bits: 16, exponent: 10, hertz: 133_000_000 };
 /// The wires of QEMU.
 pub struct Wires {
     bus: MmioBus,
+    /// Doorbells of the agent: as counted when last looked at, and those that were acknowledged.
+    doorbells: [Cell<u32>; 2],
 }
 
 impl Wires {
     /// Nothing needs to be set up.
     pub fn start(bus: MmioBus) -> Self {
-        Self { bus }
+        let seen = bus.read32(PAGE + glue::RPU_SEEN);
+        Self { bus, doorbells: [Cell::new(seen), Cell::new(seen)] }
     }
 
+    #[inline(always)]
     fn read(&self, offset: u32) -> u32 {
         self.bus.read32(PAGE + offset)
     }
 
+    #[inline(always)]
     fn write(&self, offset: u32, value: u32) {
         self.bus.write32(PAGE + offset, value);
     }
 
     /// The machine's one clock, which Linux reads, too.
+    #[inline(always)]
     pub fn now(&self) -> Nanos {
         self.write(glue::RPU_CLOCK.latch, 1);
         let high = u64::from(self.read(glue::RPU_CLOCK.high));
@@ -62,16 +69,19 @@ impl Wires {
     }
 
     /// The agent has rung since [`Wires::heard`].
+    #[inline(always)]
     pub fn rung(&self) -> bool {
-        self.read(glue::RPU_COUNT) != self.read(glue::RPU_SEEN)
+        let [count, seen] = &self.doorbells;
+        count.set(self.read(glue::RPU_COUNT));
+        count.get() != seen.get()
     }
 
-    /// Acknowledges the agent's doorbell. Whether it rang: what was not seen is not acknowledged.
-    pub fn heard(&self) -> bool {
-        let count = self.read(glue::RPU_COUNT);
-        let rung = count != self.read(glue::RPU_SEEN);
-        self.write(glue::RPU_SEEN, count);
-        rung
+    /// Acknowledges the doorbell that [`Wires::rung`] told of: what was not seen is not acknowledged.
+    #[inline(always)]
+    pub fn heard(&self, _rung: bool) {
+        let [count, seen] = &self.doorbells;
+        self.write(glue::RPU_SEEN, count.get());
+        seen.set(count.get());
     }
 
     /// Sleeps until a line, a doorbell or `at`; it is `now`.

@@ -107,14 +107,12 @@ impl Wires {
         self.ipi.rung() & board::IPI_LINUX != 0
     }
 
-    /// Acknowledges the agent's doorbell. Whether it rang: what was not seen is not acknowledged.
-    pub fn heard(&self) -> bool {
-        let rung = self.rung();
+    /// Acknowledges the doorbell if [`Wires::rung`] told of it: what was not seen is not acknowledged.
+    pub fn heard(&self, rung: bool) {
         if rung {
             self.ipi.acknowledge(board::IPI_LINUX);
         }
         self.alarm.disarm();
-        rung
     }
 
     /// Sleeps until a line, a doorbell or `at`; it is `now`.
