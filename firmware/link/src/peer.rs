@@ -298,18 +298,15 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// [`LinkError::NoSuchSlot`], [`LinkError::StaleSlot`], [`LinkError::AgentRestarted`].
     #[inline(always)]
     pub fn slot(&self, slot: SlotRef) -> Result<SlotView, LinkError> {
-        let SlotRef { index, .. } = slot;
-        if u32::from(index) >= self.geometry.slots {
-            return Err(LinkError::NoSuchSlot(index));
-        }
-        let word = |field| self.mem.load(slot::word(index, field));
+        let at = self.place(slot)?;
+        let word = |field: u32| self.mem.load(at.wrapping_add(field));
         let view = SlotView {
             addr: word(slot::ADDR),
             capacity: word(slot::CAPACITY),
             class: word(slot::CLASS),
         };
         // Last: what was read belongs to this grant, unless the agent restarted meanwhile.
-        self.held(slot)?;
+        self.held(at, slot)?;
         Ok(view)
     }
 
@@ -320,19 +317,26 @@ impl<M: SharedMemory> LinkPeer<M> {
     /// As [`LinkPeer::slot`].
     #[inline(always)]
     pub fn release(&mut self, slot: SlotRef) -> Result<(), LinkError> {
-        self.held(slot)?;
+        let at = self.place(slot)?;
+        self.held(at, slot)?;
         self.mem.store(slot::returned(slot.index), slot.generation);
         Ok(())
     }
 
-    /// The slot is granted to this side, and was not given back.
+    /// Offset of a slot's words.
     #[inline(always)]
-    fn held(&self, slot: SlotRef) -> Result<(), LinkError> {
-        let SlotRef { index, generation } = slot;
-        if u32::from(index) >= self.geometry.slots {
-            return Err(LinkError::NoSuchSlot(index));
+    fn place(&self, SlotRef { index, .. }: SlotRef) -> Result<u32, LinkError> {
+        if u32::from(index) < self.geometry.slots {
+            Ok(slot::word(index, 0))
+        } else {
+            Err(LinkError::NoSuchSlot(index))
         }
-        let granted = self.mem.load(slot::word(index, slot::GRANT));
+    }
+
+    /// The slot, whose words lie at `at`, is granted to this side, and was not given back.
+    #[inline(always)]
+    fn held(&self, at: u32, SlotRef { index, generation }: SlotRef) -> Result<(), LinkError> {
+        let granted = self.mem.load(at.wrapping_add(slot::GRANT));
         let returned = self.mem.load(slot::returned(index));
         if self.agent_restarted() {
             return Err(LinkError::AgentRestarted);

@@ -18,31 +18,34 @@ use crate::{
     edf::{DEPTH, Queue},
     kind::{Job, LaneKind},
     known::Known,
-    lane::Chains,
+    lane::{Chains, RESET_TIME},
     outbox::{Flushed, Outbox},
     platform::{Platform, Woken},
 };
 
 /// What a lane has of jobs that it has not begun.
+// What is small comes first: its offsets then fit an instruction.
+#[repr(C)]
 pub struct Jobs<K: LaneKind> {
-    /// Those that wait.
-    pub queue: Queue<Job<K>>,
     /// Parameters that came before.
     pub known: Known,
+    /// Those that wait.
+    pub queue: Queue<Job<K>>,
 }
 
 /// One lane, as the others see it.
+#[repr(C)]
 pub struct LaneShare<K: LaneKind> {
-    /// Jobs that wait, and what they have in common with earlier ones.
-    pub jobs: RefCell<Jobs<K>>,
-    /// Chains of the two channels. A session's hardware borrows them.
-    pub chains: [RefCell<Chains>; 2],
     /// The running job, recovery included, ends before this time; [`Nanos::MAX`] while idle.
     pub busy_until: Cell<Nanos>,
     /// It has a job, or may have got one since it was last looked at.
     pub stirs: Cell<bool>,
     /// Advances whenever the lane is polled.
     pub turns: Cell<u32>,
+    /// Jobs that wait, and what they have in common with earlier ones.
+    pub jobs: RefCell<Jobs<K>>,
+    /// Chains of the two channels. A session's hardware borrows them.
+    pub chains: [RefCell<Chains>; 2],
 }
 
 impl<K: LaneKind> LaneShare<K> {
@@ -121,7 +124,12 @@ pub struct Context<'a, P: Platform> {
     pub gate_settings: Cell<Option<(Nanos, Nanos)>>,
     /// Loads of the programmable logic that this session saw.
     pub logic_resets: Cell<u8>,
-    pub outbox: &'a RefCell<Outbox>,
+    /// Messages that wait for room.
+    outbox: &'a RefCell<Outbox>,
+    /// How many.
+    waiting: Cell<usize>,
+    /// Most time that a lane takes beyond its job's limit: for a reset, and until that is seen.
+    pub slack: Nanos,
     /// The link is damaged or the agent is another one: the session ends at the next turn.
     pub broken: Cell<bool>,
 }
@@ -147,6 +155,8 @@ impl<'a, P: Platform> Context<'a, P> {
             gate_settings: Cell::new(None),
             logic_resets: Cell::new(0),
             outbox: &store.outbox,
+            waiting: Cell::new(0),
+            slack: RESET_TIME + 2 * config.poll_period,
             broken: Cell::new(false),
         }
     }
@@ -160,24 +170,29 @@ impl<'a, P: Platform> Context<'a, P> {
         woken
     }
 
+    /// Messages that wait for room in the ring to the agent.
+    #[inline(always)]
+    pub fn waiting(&self) -> usize {
+        self.waiting.get()
+    }
+
     /// Sends a message to the agent, behind those that wait for room.
     #[inline(never)]
     pub fn tell(&self, message: FromPeer) {
-        let sent = {
-            let waits = !self.outbox.borrow().is_empty();
-            !waits && self.link.borrow_mut().send(&message).is_ok()
-        };
-        if sent {
+        if self.waiting() == 0 && self.link.borrow_mut().send(&message).is_ok() {
             return self.platform.ring_agent();
         }
-        self.outbox.borrow_mut().push(message);
+        let mut outbox = self.outbox.borrow_mut();
+        outbox.push(message);
+        self.waiting.set(outbox.len());
+        drop(outbox);
         self.flush();
     }
 
     /// Sends what waits; what does not fit is tried again soon.
     #[inline(always)]
     pub fn flush(&self) {
-        if !self.outbox.borrow().is_empty() {
+        if self.waiting() != 0 {
             self.send_waiting();
         }
     }
@@ -190,7 +205,8 @@ impl<'a, P: Platform> Context<'a, P> {
             Flushed::Sent => self.platform.ring_agent(),
             Flushed::Broken => self.broken.set(true),
         }
-        if !outbox.is_empty() {
+        self.waiting.set(outbox.len());
+        if outbox.len() != 0 {
             self.wake_in(self.config.poll_period);
         }
     }

@@ -15,11 +15,13 @@ type Rank = (Nanos, u32);
 
 /// A bounded queue that gives the earliest deadline first. Its items are written and read where they
 /// lie, for they are large and most jobs use little of them.
+// What is small comes first: its offsets then fit an instruction.
+#[repr(C)]
 pub struct Queue<T> {
-    ranks: [Rank; DEPTH],
-    items: [T; DEPTH],
     waiting: Places,
     next: u32,
+    ranks: [Rank; DEPTH],
+    items: [T; DEPTH],
 }
 
 impl<T> Queue<T> {

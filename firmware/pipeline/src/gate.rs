@@ -40,7 +40,7 @@ pub fn revive<P: Platform>(context: &Context<'_, P>) {
 }
 
 fn forward<P: Platform>(context: &Context<'_, P>) {
-    while context.outbox.borrow().len() < GATE_LIMIT {
+    while context.waiting() < GATE_LIMIT {
         let mut gate = context.gate.borrow_mut();
         let Some(trigger) = gate.next_trigger() else { break };
         let gate_epoch = gate.epoch();

@@ -65,7 +65,7 @@ impl Known {
     }
 
     /// The set of a message that still lies in the ring.
-    #[inline(always)]
+    #[inline(never)]
     pub fn recognise<M: SharedMemory>(&mut self, rest: &Incoming<'_, M>) -> Option<Member> {
         let mut place = self.latest % SETS;
         for _ in 0..SETS {
@@ -101,13 +101,15 @@ impl Known {
     /// A job waits that has no copy of these parameters.
     #[inline(always)]
     pub fn hold(&mut self, member: Member) {
-        self.sets[usize::from(member.0) % SETS].waiting += 1;
+        let set = &mut self.sets[usize::from(member.0) % SETS];
+        set.waiting = set.waiting.wrapping_add(1);
     }
 
     /// It waits no longer.
     #[inline(always)]
     pub fn release(&mut self, member: Member) {
-        self.sets[usize::from(member.0) % SETS].waiting -= 1;
+        let set = &mut self.sets[usize::from(member.0) % SETS];
+        set.waiting = set.waiting.wrapping_sub(1);
     }
 
     /// The parameters of a set that is held.

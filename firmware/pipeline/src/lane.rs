@@ -18,7 +18,7 @@ use crate::{
     context::{Context, LaneShare},
     gate,
     kind::LaneKind,
-    link::{Ended, answer},
+    link::{Ended, answer, refuse},
     platform::Platform,
     recover::{recover, tell_astray},
     verdict::{self, Failure},
@@ -152,22 +152,26 @@ pub async fn run<P: Platform, K: LaneKind>(
 ) {
     loop {
         let broken = poll_fn(|_| serve(context, share, unit)).await;
-        let (status, started) = match broken {
-            Broken::Reset => (JobStatus::LogicReset, None),
-            Broken::Failed(failure) => (judge(context, unit, failure), Some(unit.job.started)),
+        let (status, began) = match broken {
+            Broken::Reset => (JobStatus::LogicReset, false),
+            Broken::Failed(failure) => (judge(context, unit, failure), true),
         };
         unit.job.runs = false;
         if status == JobStatus::LogicReset {
             gate::revive(context);
         }
         recover(context, share, unit).await;
-        let now = context.platform.now();
-        answer(context, &unit.job.ended, status, [started.unwrap_or(now), now], 0);
+        if began {
+            failed(context, unit, status);
+        } else {
+            refuse(context, &unit.job.ended, status);
+        }
         share.busy_until.set(Nanos::MAX);
     }
 }
 
 /// Jobs, one after the other, for as long as each goes well.
+#[inline(never)]
 fn serve<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     share: &LaneShare<K>,
@@ -183,8 +187,7 @@ fn serve<P: Platform, K: LaneKind>(
                 }
                 Begun::Running => unit.job.runs = true,
                 Begun::Refused(status) => {
-                    let now = context.platform.now();
-                    answer(context, &unit.job.ended, status, [now, now], 0);
+                    refuse(context, &unit.job.ended, status);
                     continue;
                 }
                 Begun::Broken(broken) => return Poll::Ready(broken),
@@ -200,6 +203,17 @@ fn serve<P: Platform, K: LaneKind>(
         answer(context, &unit.job.ended, JobStatus::Ok, [unit.job.started, finished], written);
         share.busy_until.set(Nanos::MAX);
     }
+}
+
+/// Answers a job that was begun and failed.
+#[inline(never)]
+fn failed<P: Platform, K: LaneKind>(
+    context: &Context<'_, P>,
+    unit: &Unit<'_, &P::Bus, K>,
+    status: JobStatus,
+) {
+    let stamps = [unit.job.started, context.platform.now()];
+    answer(context, &unit.job.ended, status, stamps, 0);
 }
 
 /// When the job was seen to have ended; the lane's pace is learnt from it.

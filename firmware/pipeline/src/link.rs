@@ -12,6 +12,7 @@ use crate::{
     context::{Context, LaneShare},
     gate,
     kind::LaneKind,
+    outbox::RECEIVE_LIMIT,
     known::{Known, Member},
     platform::Platform,
 };
@@ -34,9 +35,9 @@ enum Taken {
 }
 
 /// Everything that waits in the ring, unless too much waits in the other direction.
-#[inline(always)]
+#[inline(never)]
 fn receive<P: Platform>(context: &Context<'_, P>) {
-    while !context.broken.get() && !context.outbox.borrow().is_crowded() {
+    while !context.broken.get() && context.waiting() < RECEIVE_LIMIT {
         let mut link = context.link.borrow_mut();
         let recognise = |head: &JobHead, rest: &Incoming<'_, _>| match head.lane {
             Lane::Pre => context.pre.jobs.borrow_mut().known.recognise(rest),
@@ -74,8 +75,7 @@ fn handle<P: Platform>(context: &Context<'_, P>, taken: Taken) {
     match taken {
         Taken::Queued => {}
         Taken::Refused(ended) => {
-            let now = context.platform.now();
-            answer(context, &ended, JobStatus::BadJob, [now, now], 0);
+            refuse(context, &ended, JobStatus::BadJob);
         }
         Taken::Other(Ok(message)) => dispatch(context, message),
         Taken::Other(Err(LinkError::AgentRestarted)) => {
@@ -180,6 +180,13 @@ pub struct Ended {
     pub received: Nanos,
 }
 
+/// Gives back the slots of a job that was not begun, and tells why.
+#[inline(never)]
+pub fn refuse<P: Platform>(context: &Context<'_, P>, ended: &Ended, status: JobStatus) {
+    let now = context.platform.now();
+    answer(context, ended, status, [now, now], 0);
+}
+
 /// Gives the job's slots back and tells how it ended, and when it was `[started, finished]`. Nothing touches
 /// the slots any more.
 #[inline(always)]
@@ -196,8 +203,7 @@ pub fn answer<P: Platform>(
     // A slot that was not granted cannot be returned: that is what the status says, then.
     let _ = link.release(input);
     let _ = link.release(output);
-    let waits = !context.outbox.borrow().is_empty();
-    let sent = !waits && link.send_done(id, status, &stamps, written).is_ok();
+    let sent = context.waiting() == 0 && link.send_done(id, status, &stamps, written).is_ok();
     drop(link);
     if sent {
         context.platform.ring_agent();

@@ -4,7 +4,7 @@ use heapless::Deque;
 use tandem_link::{LinkError, SharedMemory, message::FromPeer, peer::LinkPeer};
 
 /// With this many waiting, nothing more is taken from the agent.
-const RECEIVE_LIMIT: usize = 32;
+pub const RECEIVE_LIMIT: usize = 32;
 /// With this many waiting, the gate keeps its triggers.
 pub const GATE_LIMIT: usize = 48;
 /// Every accepted job (two lanes' queues, and the running ones) may add its end and an event.
@@ -35,18 +35,6 @@ impl Outbox {
     /// Nothing waits.
     pub fn forget(&mut self) {
         self.waiting.clear();
-    }
-
-    /// Nothing waits.
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// So much waits that nothing more is to be taken from the agent.
-    #[inline(always)]
-    pub fn is_crowded(&self) -> bool {
-        !self.waiting.is_empty() && self.waiting.len() >= RECEIVE_LIMIT
     }
 
     /// Messages that wait.

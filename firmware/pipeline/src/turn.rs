@@ -2,11 +2,12 @@
 
 use core::{
     future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
+    pin::{Pin, pin},
+    task::{self, Poll},
 };
 
 use tandem_drivers::kernel::{Post, Pre};
+use tandem_link::message::Nanos;
 
 use crate::{
     context::Context,
@@ -28,45 +29,59 @@ pub async fn session<P: Platform>(
     pre: &mut Unit<'_, &P::Bus, Pre>,
     post: &mut Unit<'_, &P::Bus, Post>,
 ) {
-    let platform = context.platform;
     let mut pre = pin!(lane::run(context, context.pre, pre));
     let mut post = pin!(lane::run(context, context.post, post));
-    let mut health = Health::new(platform.now());
-    let mut full_at = 0;
-    // The next full turn: when everything is to be looked at, or the beat is due, which says that both lanes
-    // were looked at.
-    let mut due = 0;
-    poll_fn(|cx| {
-        let Woken { now, lines, rung } = context.turn();
-        let full = now >= due;
-        if full {
-            full_at = now.saturating_add(context.config.poll_period);
+    let mut times = Times { full: 0, due: 0, health: Health::new(context.platform.now()) };
+    poll_fn(|cx| turn(context, pre.as_mut(), post.as_mut(), &mut times, cx)).await;
+}
+
+/// When what is looked at.
+struct Times {
+    /// Everything, a poll period after it was last looked at.
+    full: Nanos,
+    /// The next full turn: everything is to be looked at, or the beat is due, which says that both lanes
+    /// were.
+    due: Nanos,
+    health: Health,
+}
+
+/// One turn.
+// By itself: inside the future its every variable would be spilled.
+#[inline(never)]
+fn turn<P: Platform>(
+    context: &Context<'_, P>,
+    pre: Pin<&mut impl Future<Output = ()>>,
+    post: Pin<&mut impl Future<Output = ()>>,
+    times: &mut Times,
+    cx: &mut task::Context<'_>,
+) -> Poll<()> {
+    let platform = context.platform;
+    let Woken { now, lines, rung } = context.turn();
+    let full = now >= times.due;
+    // The link first: what it receives is seen by the lanes in the same turn.
+    if full || rung {
+        link::turn(context);
+        if context.broken.get() {
+            return Poll::Ready(());
         }
-        // The link first: what it receives is seen by the lanes in the same turn.
-        if full || rung {
-            link::turn(context);
-            if context.broken.get() {
-                return Poll::Ready(());
-            }
+    }
+    // A lane never ends.
+    if full || context.pre.stirs.get() {
+        let _ = pre.poll(cx);
+    }
+    if full || context.post.stirs.get() {
+        let _ = post.poll(cx);
+    }
+    if full || lines & irq::GATE != 0 {
+        gate::turn(context);
+    }
+    if full {
+        times.full = now + context.config.poll_period;
+        if now >= times.health.next {
+            times.health.turn(context, now);
         }
-        // A lane never ends.
-        if full || context.pre.stirs.get() {
-            let _ = pre.as_mut().poll(cx);
-        }
-        if full || context.post.stirs.get() {
-            let _ = post.as_mut().poll(cx);
-        }
-        if full || lines & irq::GATE != 0 {
-            gate::turn(context);
-        }
-        if full {
-            if now >= health.next {
-                health.turn(context, now);
-            }
-            due = full_at.min(health.next);
-        }
-        platform.wake_at(due);
-        Poll::Pending
-    })
-    .await;
+        times.due = times.full.min(times.health.next);
+    }
+    platform.wake_at(times.due);
+    Poll::Pending
 }

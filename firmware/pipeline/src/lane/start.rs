@@ -4,13 +4,9 @@ use tandem_drivers::{
     bus::Bus,
     dma::{Key, engine, polls},
 };
-use tandem_link::{
-    SlotClass,
-    message::{JobStatus, Nanos},
-    peer::SlotView,
-};
+use tandem_link::{SlotClass, message::JobStatus, peer::SlotView};
 
-use super::{Broken, RESET_TIME, Unit};
+use super::{Broken, Unit};
 use crate::{
     context::{Context, Jobs, LaneShare},
     kind::{Job, LaneKind},
@@ -58,13 +54,12 @@ pub fn start<P: Platform, K: LaneKind>(
         }
     };
     let job = &mut unit.job;
-    let time_up = job.started.saturating_add(context.config.kernel_timeout);
+    let time_up = job.started + context.config.kernel_timeout;
     job.limit = time_up.min(deadline);
     job.by_deadline = deadline < time_up;
-    job.look = job.started.saturating_add(context.config.poll_period).min(job.limit);
+    job.look = (job.started + context.config.poll_period).min(job.limit);
     (job.moved, job.kernel_ended) = (None, None);
-    let slack: Nanos = RESET_TIME + 2 * context.config.poll_period;
-    share.busy_until.set(job.limit.saturating_add(slack));
+    share.busy_until.set(job.limit + context.slack);
     unit.number = unit.number.wrapping_add(1).max(1);
     unit.kernel.start(unit.number);
     let Unit { dma, inputs, outputs, job, .. } = unit;
@@ -90,7 +85,7 @@ fn prepare<P: Platform, K: LaneKind>(
         return Err(JobStatus::Late);
     }
     let (input, output) = {
-        let link = context.link.borrow();
+        let link = context.link.borrow_mut();
         (link.slot(job.input).map_err(bad)?, link.slot(job.output).map_err(bad)?)
     };
     let (set, [read, written]) = match job.set {
@@ -111,22 +106,28 @@ fn prepare<P: Platform, K: LaneKind>(
     }
     (unit.job.bytes, unit.job.started) = (read, now);
     // What was made of the same parameters for the same slots is still there, or it is made (again).
-    let keys = [input.addr, output.addr].map(|slot| Key { params: set, slot });
+    let input = Key { params: set, slot: input.addr, hint: job.input.index };
+    let output = Key { params: set, slot: output.addr, hint: job.output.index };
     let bus = context.platform.bus();
-    let found = [unit.inputs.find(&bus, keys[0]), unit.outputs.find(&bus, keys[1])];
+    let found = (unit.inputs.find(&bus, input), unit.outputs.find(&bus, output));
+    let mut fresh = false;
     unit.job.places = match found {
-        [Some(input), Some(output)] => [input, output],
-        _ => build(bus, known, unit, job, keys)?,
+        (Some(input), Some(output)) => [input, output],
+        _ => {
+            fresh = true;
+            build(bus, known, unit, job, [input, output])?
+        }
     };
     // A load of the logic has taken the parameters with it, whatever this core remembers of them.
     if unit.kernel.started() != unit.number {
         return Err(JobStatus::LogicReset);
     }
-    let known_whole = matches!(found, [Some(_), Some(_)]) && unit.kernel.holds(set);
-    if !known_whole {
-        if !unit.kernel.holds(set) {
-            configure(known, unit, job, set)?;
-        }
+    if !unit.kernel.holds(set) {
+        fresh = true;
+        configure(known, unit, job, set)?;
+    }
+    if fresh {
+        // That took its time.
         unit.job.started = context.platform.now();
     }
     Ok(())

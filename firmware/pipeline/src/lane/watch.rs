@@ -4,7 +4,7 @@ use core::task::Poll;
 
 use tandem_drivers::{
     bus::Bus,
-    dma::{Progress, Verify, engine},
+    dma::{Chain, DmaError, Progress, Verify, engine},
     kernel::{Kernel, Outcome},
 };
 use tandem_link::message::{Event, FromPeer, Nanos};
@@ -30,101 +30,95 @@ pub fn watch<P: Platform, K: LaneKind>(
     context: &Context<'_, P>,
     unit: &mut Unit<'_, &P::Bus, K>,
 ) -> Poll<Result<u32, Failure>> {
-    let announced = match unit.job.moved {
+    let (platform, now, lines) = (context.platform, context.now.get(), context.lines.get());
+    if unit.job.moved.is_none() && lines & K::LINES == 0 && now < unit.job.look {
+        platform.wake_at(unit.job.look);
+        return Poll::Pending;
+    }
+    let Unit { dma, kernel, inputs, outputs, job, number, .. } = unit;
+    let [input, output] = job.places;
+    let chains = engine::Job { input: inputs.chain(input), output: outputs.chain(output) };
+    let announced = match job.moved {
         Some(announced) => announced,
-        None => match moved(context, unit) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
-            Poll::Ready(Ok(announced)) => announced,
+        None => match dma.poll(&chains) {
+            Err(fault) => return Poll::Ready(Err(Failure::Dma(fault.error))),
+            Ok(Progress::Running) => return still_moving(context, kernel, *number, job),
+            Ok(Progress::Ended) => {
+                // The line is level and nothing has acknowledged it: raised and low means lost.
+                // A line that was low when this turn began may have risen since.
+                let high = |lines: u32| lines & K::END != 0;
+                let raised = || dma.s2mm().status().complete();
+                high(lines) || !raised() || high(platform.irq_lines())
+            }
         },
     };
-    unit.job.moved = Some(announced);
-    if unit.kernel.done() != unit.number {
-        return still_computing(context, unit);
+    job.moved = Some(announced);
+    if kernel.done() != *number {
+        return still_computing(context, job);
     }
-    let outcome = unit.kernel.outcome();
-    unit.kernel.acknowledge(unit.number);
-    let chains = unit.chains();
-    let moved = match unit.dma.finish(&chains) {
+    let outcome = kernel.outcome();
+    kernel.acknowledge(*number);
+    let moved = match dma.finish(&chains) {
         Ok(moved) => moved,
         Err(fault) => return Poll::Ready(Err(Failure::Dma(fault.error))),
     };
     if outcome != Outcome::Ok {
         return Poll::Ready(Err(Failure::Kernel(outcome)));
     }
-    if context.config.verify_all {
-        let bus = context.platform.bus();
-        let engine::Job { input, output } = chains;
-        for chain in [input, output] {
-            if let Err(error) = chain.verify(&bus, Verify::All) {
-                return Poll::Ready(Err(Failure::Dma(error)));
-            }
-        }
+    if context.config.verify_all
+        && let Err(error) = verify(&platform.bus(), [chains.input, chains.output])
+    {
+        return Poll::Ready(Err(Failure::Dma(error)));
     }
     // Only of a job that went well can it be said that its interrupt was lost: packets that never
     // came are not counted, and then the DMA has nothing to announce.
     if !announced {
-        defmt::warn!("{=str}: lost interrupt", K::NAME);
-        context.tell(FromPeer::Event(Event::LostInterrupt(K::LANE)));
+        lost::<P, K>(context);
     }
     Poll::Ready(Ok(moved.written))
 }
 
-/// Everything has moved, and the kernel does not say that it has ended.
+/// Every word of both chains.
 #[inline(never)]
-fn still_computing<P: Platform, K: LaneKind>(
-    context: &Context<'_, P>,
-    unit: &Unit<'_, &P::Bus, K>,
-) -> Poll<Result<u32, Failure>> {
-    let platform = context.platform;
-    if platform.now() >= unit.job.limit {
-        return Poll::Ready(Err(unit.job.timeout()));
-    }
-    context.wake_in(SHORT);
-    platform.wake_at(unit.job.limit);
-    Poll::Pending
+fn verify<B: Bus>(bus: &B, chains: [&Chain; 2]) -> Result<(), DmaError> {
+    chains.iter().try_for_each(|chain| chain.verify(bus, Verify::All))
 }
 
-/// Whether both channels have ended: true if the interrupt line said so; false if only the timed poll
-/// found it.
-#[inline(always)]
-fn moved<P: Platform, K: LaneKind>(
+/// The interrupt of a good job was lost.
+#[inline(never)]
+fn lost<P: Platform, K: LaneKind>(context: &Context<'_, P>) {
+    defmt::warn!("{=str}: lost interrupt", K::NAME);
+    context.tell(FromPeer::Event(Event::LostInterrupt(K::LANE)));
+}
+
+/// Everything has moved, and the kernel does not say that it has ended.
+#[inline(never)]
+fn still_computing<P: Platform>(
     context: &Context<'_, P>,
-    unit: &mut Unit<'_, &P::Bus, K>,
-) -> Poll<Result<bool, Failure>> {
-    let (platform, now, lines) = (context.platform, context.now.get(), context.lines.get());
-    if lines & K::LINES == 0 && now < unit.job.look {
-        platform.wake_at(unit.job.look);
-        return Poll::Pending;
+    job: &Current,
+) -> Poll<Result<u32, Failure>> {
+    let platform = context.platform;
+    if platform.now() >= job.limit {
+        return Poll::Ready(Err(job.timeout()));
     }
-    let Unit { dma, inputs, outputs, job, .. } = unit;
-    let [input, output] = job.places;
-    let chains = engine::Job { input: inputs.chain(input), output: outputs.chain(output) };
-    match dma.poll(&chains) {
-        Err(fault) => Poll::Ready(Err(Failure::Dma(fault.error))),
-        Ok(Progress::Ended) => {
-            // The line is level and nothing has acknowledged it: raised and low means lost.
-            // A line that was low when this turn began may have risen since.
-            let high = |lines: u32| lines & K::END != 0;
-            let raised = || dma.s2mm().status().complete();
-            Poll::Ready(Ok(high(lines) || !raised() || high(platform.irq_lines())))
-        }
-        Ok(Progress::Running) => still_moving(context, unit),
-    }
+    context.wake_in(SHORT);
+    platform.wake_at(job.limit);
+    Poll::Pending
 }
 
 /// The channels have not ended.
 #[inline(never)]
-fn still_moving<P: Platform, K: LaneKind>(
+fn still_moving<P: Platform, B: Bus, K: LaneKind>(
     context: &Context<'_, P>,
-    unit: &mut Unit<'_, &P::Bus, K>,
-) -> Poll<Result<bool, Failure>> {
+    kernel: &Kernel<B, K>,
+    number: u32,
+    job: &mut Current,
+) -> Poll<Result<u32, Failure>> {
     let (now, period) = (context.now.get(), context.config.poll_period);
-    if unit.kernel.started() != unit.number {
+    if kernel.started() != number {
         return Poll::Ready(Err(Failure::Hung));
     }
-    let job = &mut unit.job;
-    if let Some(failure) = stalled(&unit.kernel, unit.number, &mut job.kernel_ended, now, period) {
+    if let Some(failure) = stalled(kernel, number, &mut job.kernel_ended, now, period) {
         return Poll::Ready(Err(failure));
     }
     if now >= job.limit {

@@ -86,7 +86,7 @@ impl Wires {
 
     /// Sleeps until a line, a doorbell or `at`; it is `now`.
     pub fn sleep(&self, now: Nanos, at: Nanos) {
-        self.write(glue::ALARM_US, short(now, at).div_ceil(1000));
+        self.write(glue::ALARM_US, short(now, at) / 1000 + 1);
         aarch32_cpu::asm::wfi();
     }
 

@@ -12,11 +12,20 @@ pub struct Key {
     pub params: u32,
     /// Bus address of the slot.
     pub slot: u32,
+    /// Its number, or any other that slots seldom share: where to look first. It is no part of what is
+    /// found.
+    pub hint: u16,
 }
 
 impl Key {
     /// Finds nothing.
-    pub const NONE: Self = Self { params: 0, slot: 0 };
+    pub const NONE: Self = Self { params: 0, slot: 0, hint: 0 };
+
+    /// The same parameters for the same slot.
+    #[inline(always)]
+    const fn is(self, other: Self) -> bool {
+        self.params == other.params && self.slot == other.slot
+    }
 }
 
 #[derive(Debug)]
@@ -42,6 +51,8 @@ pub struct ChainCache<const N: usize> {
     used: u32,
     /// Descriptors from the base on whose constant words were written since the last doubt.
     clean: u32,
+    /// By hint, where a chain was last found.
+    hints: [u8; N],
     chains: heapless::Vec<Kept, N>,
 }
 
@@ -49,9 +60,9 @@ impl<const N: usize> ChainCache<N> {
     /// Chains in the `bytes` at bus address `base` (64-byte aligned; never in the R5F's TCM).
     #[must_use]
     pub const fn new(base: u32, bytes: u32) -> Self {
-        const { assert!(N > 0, "a cache for no chains") };
+        const { assert!(N > 0 && N <= 256, "no chains, or more than a hint can name") };
         let room = bytes / DESCRIPTOR_BYTES;
-        Self { base, room, used: 0, clean: 0, chains: heapless::Vec::new() }
+        Self { base, room, used: 0, clean: 0, hints: [0; N], chains: heapless::Vec::new() }
     }
 
     /// From now on in other memory; everything is forgotten. For a cache in a `static`.
@@ -78,12 +89,24 @@ impl<const N: usize> ChainCache<N> {
     /// The chain that was placed under `key`, ready to run, if it is still there. The caller promises
     /// that a key stands for one plan for as long as this cache lives.
     #[inline(always)]
-    pub fn find<B: Bus>(&self, bus: &B, key: Key) -> Option<usize> {
+    pub fn find<B: Bus>(&mut self, bus: &B, key: Key) -> Option<usize> {
+        let hint = usize::from(self.hints[usize::from(key.hint) % N]);
+        let index = match self.chains.get(hint) {
+            Some(kept) if key.params != 0 && kept.key.is(key) => hint,
+            _ => self.search(key)?,
+        };
+        self.chains[index].chain.clear_status(bus);
+        Some(index)
+    }
+
+    /// The same where the hint was of no use.
+    #[inline(never)]
+    fn search(&mut self, key: Key) -> Option<usize> {
         if key.params == 0 {
             return None;
         }
-        let index = self.chains.iter().position(|kept| kept.key == key)?;
-        self.chains[index].chain.clear_status(bus);
+        let index = self.chains.iter().position(|kept| kept.key.is(key))?;
+        self.hints[usize::from(key.hint) % N] = index as u8;
         Some(index)
     }
 
