@@ -137,7 +137,8 @@ impl<'a, M: SharedMemory> Incoming<'a, M> {
     #[inline(always)]
     #[must_use]
     pub fn is(&self, rest: &Rest) -> bool {
-        let Some((first, words)) = rest.words.get(..rest.used).and_then(<[u32]>::split_first) else {
+        let Some((first, words)) = rest.words.get(..rest.used).and_then(<[u32]>::split_first)
+        else {
             return false;
         };
         if self.length != rest.length || (self.first ^ first) >> 16 != 0 {
@@ -151,9 +152,7 @@ impl<'a, M: SharedMemory> Incoming<'a, M> {
         };
         // By fours: the loop would cost more than what it does.
         let (fours, last) = words.as_chunks::<4>();
-        fours
-            .iter()
-            .all(|[a, b, c, d]| next() ^ a | next() ^ b | next() ^ c | next() ^ d == 0)
+        fours.iter().all(|[a, b, c, d]| next() ^ a | next() ^ b | next() ^ c | next() ^ d == 0)
             && last.iter().all(|word| next() == *word)
     }
 }

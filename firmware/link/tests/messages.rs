@@ -3,9 +3,7 @@
 use tandem_link::{
     job::{DONE_BYTES, JobHead, encode_done},
     layout::MESSAGE_BYTES,
-    message::{
-        Event, FromPeer, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps, ToPeer, Work,
-    },
+    message::{Event, FromPeer, JobStatus, Lane, PostJob, PreJob, SlotRef, Stamps, ToPeer, Work},
 };
 use tandem_model::{
     post::{Element as HeadElement, Head, HeadKind, MAX_ANCHORS, MAX_HEADS, PostParams, Scale},

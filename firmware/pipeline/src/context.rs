@@ -20,7 +20,7 @@ use crate::{
     known::Known,
     lane::{Chains, RESET_TIME},
     outbox::{Flushed, Outbox},
-    platform::{Platform, Woken},
+    platform::Platform,
 };
 
 /// What a lane has of jobs that it has not begun.
@@ -159,15 +159,6 @@ impl<'a, P: Platform> Context<'a, P> {
             slack: RESET_TIME + 2 * config.poll_period,
             broken: Cell::new(false),
         }
-    }
-
-    /// A turn begins: clock and lines are looked at once for all parts.
-    #[inline(always)]
-    pub fn turn(&self) -> Woken {
-        let woken = self.platform.woken();
-        self.now.set(woken.now);
-        self.lines.set(woken.lines);
-        woken
     }
 
     /// Messages that wait for room in the ring to the agent.

@@ -12,8 +12,8 @@ use crate::{
     context::{Context, LaneShare},
     gate,
     kind::LaneKind,
-    outbox::RECEIVE_LIMIT,
     known::{Known, Member},
+    outbox::RECEIVE_LIMIT,
     platform::Platform,
 };
 

@@ -39,10 +39,13 @@ pub trait Platform {
     fn wake_at(&self, at: Nanos);
     /// Levels of the lines in [`irq`]. A line that is stuck low is a lost interrupt.
     fn irq_lines(&self) -> u32;
-    /// What there was when this turn began; a platform that looked before it polled the pipeline says what
-    /// it saw. One that does not know whether the agent has rung says so; a doorbell that was missed is
-    /// answered a poll period later.
+    /// What there was when the pipeline was woken for this poll. A platform that looked then says what it saw;
+    /// a doorbell that it missed is answered a poll period later.
     fn woken(&self) -> Woken {
+        self.look()
+    }
+    /// What there is now, without knowing whether the agent has rung.
+    fn look(&self) -> Woken {
         Woken { now: self.now(), lines: self.irq_lines(), rung: true }
     }
     /// Doorbell to the agent.

@@ -56,7 +56,11 @@ fn turn<P: Platform>(
     cx: &mut task::Context<'_>,
 ) -> Poll<()> {
     let platform = context.platform;
-    let Woken { now, lines, rung } = context.turn();
+    // The first turn comes right after the boot, which took its time since the core woke.
+    let woken = if times.due == 0 { platform.look() } else { platform.woken() };
+    let Woken { now, lines, rung } = woken;
+    context.now.set(now);
+    context.lines.set(lines);
     let full = now >= times.due;
     // The link first: what it receives is seen by the lanes in the same turn.
     if full || rung {

@@ -96,11 +96,7 @@ impl<B: Bus> Channel<B> {
     /// # Errors
     /// The error that had stopped the channel, or [`DmaError::Timeout`]. Either needs a reset.
     #[inline(always)]
-    pub fn start(
-        &self,
-        chain: &Chain,
-        expired: &mut impl FnMut() -> bool,
-    ) -> Result<(), DmaFault> {
+    pub fn start(&self, chain: &Chain, expired: &mut impl FnMut() -> bool) -> Result<(), DmaFault> {
         self.run([chain.first(), chain.tail(), chain.packets()], expired)
     }
 
@@ -157,8 +153,7 @@ impl<B: Bus> Channel<B> {
             return Err(self.fault(chain.explain(self.block.bus(), error)));
         }
         // Idle alone may still be of the time before the tail write was seen.
-        let ended =
-            status.complete() || status.idle() && chain.tail_complete(self.block.bus());
+        let ended = status.complete() || status.idle() && chain.tail_complete(self.block.bus());
         Ok(ended.then_some(status))
     }
 

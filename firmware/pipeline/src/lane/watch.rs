@@ -10,12 +10,7 @@ use tandem_drivers::{
 use tandem_link::message::{Event, FromPeer, Nanos};
 
 use super::{Current, SHORT, Unit};
-use crate::{
-    context::Context,
-    kind::LaneKind,
-    platform::Platform,
-    verdict::Failure,
-};
+use crate::{context::Context, kind::LaneKind, platform::Platform, verdict::Failure};
 
 impl Current {
     /// What it means that the limit was reached.

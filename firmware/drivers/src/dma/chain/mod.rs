@@ -12,8 +12,8 @@ use super::plan::{Plan, Segment};
 use crate::bus::Bus;
 
 pub use cache::{ChainCache, Key};
-pub use check::{Astray, Verify};
 use check::Sums;
+pub use check::{Astray, Verify};
 
 /// Bytes from one descriptor to the next; also their alignment (PG021).
 pub const DESCRIPTOR_BYTES: u32 = 64;
