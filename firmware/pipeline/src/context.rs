@@ -202,9 +202,16 @@ impl<'a, P: Platform> Context<'a, P> {
         }
     }
 
+    /// The clock, for what seldom needs it: where it is inlined it takes its constants with it.
+    #[inline(never)]
+    pub fn clock(&self) -> Nanos {
+        self.platform.now()
+    }
+
     /// Asks for a poll after `delay`.
+    #[inline(never)]
     pub fn wake_in(&self, delay: Nanos) {
-        self.platform.wake_at(self.platform.now().saturating_add(delay));
+        self.platform.wake_at(self.clock().saturating_add(delay));
     }
 }
 

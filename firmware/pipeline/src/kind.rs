@@ -9,24 +9,18 @@ use tandem_drivers::{
 use tandem_link::{
     SlotClass,
     job::JobHead,
-    message::{JobId, Lane, Nanos, SlotRef},
+    message::{Lane, Nanos},
 };
 use tandem_model::{post::PostParams, pre::PreParams};
 
-use crate::{known::Member, platform::irq};
+use crate::{known::Member, link::Ended, platform::irq};
 
 /// A job of a lane, as it waits.
 pub struct Job<K: KernelKind> {
-    /// Answered with the same number.
-    pub id: JobId,
+    /// What its answer needs: id, slots (the first is read by the kernel, the second written), arrival.
+    pub ended: Ended,
     /// Absolute.
     pub deadline: Nanos,
-    /// When it was taken from the ring.
-    pub received: Nanos,
-    /// Read by the kernel.
-    pub input: SlotRef,
-    /// Written by the kernel.
-    pub output: SlotRef,
     /// What the kernel does, if that is remembered.
     pub set: Option<Member>,
     /// What the kernel does, if that is not remembered, or only since this job: at most one.
@@ -34,24 +28,14 @@ pub struct Job<K: KernelKind> {
 }
 
 impl<K: KernelKind> Job<K> {
-    const NO_SLOT: SlotRef = SlotRef { index: 0, generation: 0 };
     /// No job.
-    pub const EMPTY: Self = Self {
-        id: 0,
-        deadline: 0,
-        received: 0,
-        input: Self::NO_SLOT,
-        output: Self::NO_SLOT,
-        set: None,
-        params: Vec::new(),
-    };
+    pub const EMPTY: Self = Self { ended: Ended::NONE, deadline: 0, set: None, params: Vec::new() };
 
     /// Becomes the job of a message, with a set of parameters that is remembered, if any.
     #[inline(always)]
     pub fn fill(&mut self, head: &JobHead, received: Nanos, set: Option<Member>) {
-        let JobHead { id, deadline, input, output, .. } = *head;
-        (self.id, self.deadline, self.received) = (id, deadline, received);
-        (self.input, self.output) = (input, output);
+        self.ended = Ended::of(head, received);
+        self.deadline = head.deadline;
         self.set = set;
         self.params.clear();
     }

@@ -12,7 +12,7 @@ use tandem_drivers::{
     dma::{AxiDma, Chain, ChainCache, Limits, engine},
     kernel::Kernel,
 };
-use tandem_link::message::{JobStatus, Nanos, SlotRef};
+use tandem_link::message::{JobStatus, Nanos};
 
 use crate::{
     context::{Context, LaneShare},
@@ -83,11 +83,10 @@ pub struct Current {
 }
 
 impl Current {
-    const NO_SLOT: SlotRef = SlotRef { index: 0, generation: 0 };
     /// None yet.
     pub const NONE: Self = Self {
         runs: false,
-        ended: Ended { id: 0, slots: [Self::NO_SLOT; 2], received: 0 },
+        ended: Ended::NONE,
         places: [0; 2],
         bytes: 0,
         started: 0,
@@ -212,7 +211,7 @@ fn failed<P: Platform, K: LaneKind>(
     unit: &Unit<'_, &P::Bus, K>,
     status: JobStatus,
 ) {
-    let stamps = [unit.job.started, context.platform.now()];
+    let stamps = [unit.job.started, context.clock()];
     answer(context, &unit.job.ended, status, stamps, 0);
 }
 
@@ -225,7 +224,7 @@ fn finished<P: Platform, K: LaneKind>(
     let started = unit.job.started;
     // The turn that found it began then, unless the job has begun in this turn, too.
     let turn = context.now.get();
-    let finished = if turn > started { turn } else { context.platform.now() };
+    let finished = if turn > started { turn } else { context.clock() };
     unit.fastest.learn(finished.saturating_sub(started), unit.job.bytes);
     finished
 }

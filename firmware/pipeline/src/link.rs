@@ -138,8 +138,7 @@ fn enqueue<P: Platform, K: LaneKind>(
     let received = context.now.get();
     let jobs = &mut *lane.jobs.borrow_mut();
     let Some(job) = jobs.queue.push(head.deadline) else {
-        let JobHead { id, input, output, .. } = *head;
-        return Taken::Refused(Ended { id, slots: [input, output], received });
+        return Taken::Refused(Ended::of(head, received));
     };
     if let Some(set) = set {
         jobs.known.hold(set);
@@ -171,6 +170,7 @@ fn unknown<K: LaneKind>(
 }
 
 /// What an answer needs of its job.
+#[derive(Clone, Copy)]
 pub struct Ended {
     /// The job.
     pub id: JobId,
@@ -180,10 +180,22 @@ pub struct Ended {
     pub received: Nanos,
 }
 
+impl Ended {
+    const NO_SLOT: SlotRef = SlotRef { index: 0, generation: 0 };
+    /// Of no job.
+    pub const NONE: Self = Self { id: 0, slots: [Self::NO_SLOT; 2], received: 0 };
+
+    /// Of the job with this head.
+    #[inline(always)]
+    pub fn of(head: &JobHead, received: Nanos) -> Self {
+        Self { id: head.id, slots: [head.input, head.output], received }
+    }
+}
+
 /// Gives back the slots of a job that was not begun, and tells why.
 #[inline(never)]
 pub fn refuse<P: Platform>(context: &Context<'_, P>, ended: &Ended, status: JobStatus) {
-    let now = context.platform.now();
+    let now = context.clock();
     answer(context, ended, status, [now, now], 0);
 }
 

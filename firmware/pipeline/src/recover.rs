@@ -34,14 +34,14 @@ pub async fn recover<P: Platform, K: LaneKind>(
     share: &LaneShare<K>,
     unit: &mut Unit<'_, &P::Bus, K>,
 ) {
-    share.busy_until.set(context.platform.now().saturating_add(RESET_TIME));
+    share.busy_until.set(context.clock().saturating_add(RESET_TIME));
     unit.inputs.forget();
     unit.outputs.forget();
     loop {
         // The kernel first: the DMA's reset waits for transfers that a stream may hold up.
         let held = unit.kernel.hold_reset();
         unit.dma.begin_reset();
-        let end = context.platform.now().saturating_add(RESET_TIME);
+        let end = context.clock().saturating_add(RESET_TIME);
         let dma = &unit.dma;
         let reset = until(context.platform, end, || {
             if dma.reset_done() {

@@ -11,7 +11,6 @@ use crate::{
     context::{Context, Jobs, LaneShare},
     kind::{Job, LaneKind},
     known::Known,
-    link::Ended,
     platform::Platform,
     verdict::Failure,
 };
@@ -41,8 +40,7 @@ pub fn start<P: Platform, K: LaneKind>(
     let deadline = {
         let Jobs { queue, known } = &mut *share.jobs.borrow_mut();
         let Some(job) = queue.pop() else { return Begun::Nothing };
-        let slots = [job.input, job.output];
-        unit.job.ended = Ended { id: job.id, slots, received: job.received };
+        unit.job.ended = job.ended;
         let prepared = prepare(context, known, unit, job);
         if let Some(set) = job.set {
             known.release(set);
@@ -80,13 +78,14 @@ fn prepare<P: Platform, K: LaneKind>(
     job: &mut Job<K>,
 ) -> Result<(), JobStatus> {
     let bad = |_| JobStatus::BadJob;
+    let slots = job.ended.slots;
     let now = context.platform.now();
     if now >= job.deadline {
         return Err(JobStatus::Late);
     }
     let (input, output) = {
         let link = context.link.borrow_mut();
-        (link.slot(job.input).map_err(bad)?, link.slot(job.output).map_err(bad)?)
+        (link.slot(slots[0]).map_err(bad)?, link.slot(slots[1]).map_err(bad)?)
     };
     let (set, [read, written]) = match job.set {
         Some(set) => {
@@ -106,8 +105,8 @@ fn prepare<P: Platform, K: LaneKind>(
     }
     (unit.job.bytes, unit.job.started) = (read, now);
     // What was made of the same parameters for the same slots is still there, or it is made (again).
-    let input = Key { params: set, slot: input.addr, hint: job.input.index };
-    let output = Key { params: set, slot: output.addr, hint: job.output.index };
+    let input = Key { params: set, slot: input.addr, hint: slots[0].index };
+    let output = Key { params: set, slot: output.addr, hint: slots[1].index };
     let bus = context.platform.bus();
     let found = (unit.inputs.find(&bus, input), unit.outputs.find(&bus, output));
     let mut fresh = false;
