@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use tandem_drivers::dma::{
-    AxiDma, ChainCache, Completion, Direction, DmaError, DmaFault, Job, Plan, PlanError, Progress,
-    Verify, polls,
+    AxiDma, ChainCache, Completion, Direction, DmaError, DmaFault, Job, Key, Plan, PlanError,
+    Progress, Verify, polls,
 };
 
 type Outcome = Result<Completion, DmaFault>;
@@ -272,6 +272,35 @@ fn the_cache_saves_writes_and_never_lies() {
     let mut small = ChainCache::<1>::new(DESCRIPTORS, 19 * 64);
     let refused = small.prepare(&&fake, Plan::pre_input(&params, 0).expect("plan"), WIDE);
     assert_eq!(refused, Err(PlanError::Room { need: 20, have: 19 }));
+}
+
+/// A hint says where to look first, and nothing about what is there: keys that share one are told apart,
+/// and a key that was never placed, or is forgotten, is not found by any.
+#[test]
+fn a_hint_finds_nothing_but_its_key() {
+    let fake = Fake::new();
+    let params = small_pre();
+    let plan = |slot| Plan::pre_output(&params, slot).expect("plan");
+    let mut cache = ChainCache::<4>::new(DESCRIPTORS, 0x2000);
+    let key = |params, slot, hint| Key { params, slot, hint };
+    let slots = [0x100_0000, 0x200_0000, 0x300_0000];
+    for slot in slots {
+        assert!(cache.find(&&fake, key(7, slot, 1)).is_none(), "{slot:#x} before it was placed");
+        cache.place(&&fake, key(7, slot, 1), plan(slot), WIDE).expect("room");
+    }
+    for hint in [1, 5, 0, u16::MAX, 1] {
+        for slot in slots.into_iter().chain(slots.into_iter().rev()) {
+            let place = cache.find(&&fake, key(7, slot, hint)).expect("placed");
+            assert_eq!(*cache.chain(place).plan(), plan(slot), "{slot:#x} by hint {hint}");
+            assert!(cache.find(&&fake, key(8, slot, hint)).is_none(), "other parameters");
+            assert!(cache.find(&&fake, key(0, slot, hint)).is_none(), "no parameters");
+        }
+        assert!(cache.find(&&fake, key(7, 0x400_0000, hint)).is_none(), "another slot");
+    }
+    cache.forget();
+    for slot in slots {
+        assert!(cache.find(&&fake, key(7, slot, 1)).is_none(), "{slot:#x} after it was forgotten");
+    }
 }
 
 /// Reads that it takes to collect a job whose S2MM descriptor `i` was changed by `change`, and the

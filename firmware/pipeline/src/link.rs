@@ -74,9 +74,7 @@ fn receive<P: Platform>(context: &Context<'_, P>) {
 fn handle<P: Platform>(context: &Context<'_, P>, taken: Taken) {
     match taken {
         Taken::Queued => {}
-        Taken::Refused(ended) => {
-            refuse(context, &ended, JobStatus::BadJob);
-        }
+        Taken::Refused(ended) => refuse(context, &ended, JobStatus::BadJob),
         Taken::Other(Ok(message)) => dispatch(context, message),
         Taken::Other(Err(LinkError::AgentRestarted)) => {
             defmt::info!("agent restarted");

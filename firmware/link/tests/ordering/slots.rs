@@ -5,9 +5,10 @@ use std::sync::Arc;
 use loom::thread;
 use tandem_link::{
     SlotClass,
+    job::Rest,
     layout::{agent, peer, slot},
-    message::{FromPeer, JobStatus, SlotRef, Stamps, ToPeer, Work},
-    peer::LinkPeer,
+    message::{FromPeer, JobId, JobStatus, SlotRef, Stamps, ToPeer, Work},
+    peer::{LinkPeer, Received},
     slot::Owned,
 };
 use tandem_model::pre::{Frame, Layout, PreParams};
@@ -132,11 +133,24 @@ fn a_swept_return_stored_relaxed_is_caught() {
     changes_hands(Back::Swept, Weak::stores(&[RETURN]));
 }
 
+/// Takes a job if one is there: its id and slots. It is recognised in the ring if that can be.
+fn job(peer: &mut Peer, known: Option<Rest>) -> Option<(JobId, [SlotRef; 2])> {
+    let Some(known) = known else {
+        let message = peer.receive()?;
+        let Ok(ToPeer::Job { id, work: Work::Pre(job), .. }) = message else {
+            panic!("{message:?}")
+        };
+        return Some((id, [job.frame, job.tensor]));
+    };
+    let received = peer.receive_job(|_, rest| rest.is(&known).then_some(()))?;
+    let Ok(Received::Job(head, ())) = received else { panic!("{received:?}") };
+    Some((head.id, [head.input, head.output]))
+}
+
 /// The peer takes a job if one is there, works on both payloads, returns them, and says so.
-fn work(peer: &mut Peer, payloads: &[Plain; 2]) -> bool {
-    let Some(message) = peer.receive() else { return false };
-    let Ok(ToPeer::Job { id, work: Work::Pre(job), .. }) = message else { panic!("{message:?}") };
-    for (slot, payload) in [job.frame, job.tensor].into_iter().zip(payloads) {
+fn work(peer: &mut Peer, payloads: &[Plain; 2], known: Option<Rest>) -> bool {
+    let Some((id, slots)) = job(peer, known) else { return false };
+    for (slot, payload) in slots.into_iter().zip(payloads) {
         peer.slot(slot).expect("a job names slots that are granted");
         payload.set(payload.get() + 1);
         peer.release(slot).expect("granted");
@@ -146,8 +160,15 @@ fn work(peer: &mut Peer, payloads: &[Plain; 2]) -> bool {
     true
 }
 
-/// A job goes out and is answered: once the answer is here, so are both slots.
-fn job_round_trip(weak: Weak) {
+/// A job goes out and is answered: once the answer is here, so are both slots. The peer may know the
+/// job's parameters.
+fn job_round_trip(weak: Weak, known: bool) {
+    let picture = Frame::rgb8(4, 4);
+    let params =
+        PreParams::letterbox(picture, picture.full(), 8, 8, [0; 3], Layout::Planar).unwrap();
+    let mut bytes = [0; Rest::ROOM];
+    let bytes = postcard::to_slice(&params, &mut bytes).expect("fits");
+    let known = known.then(|| Rest::of(bytes).expect("fits"));
     explore(4, move || {
         let mem = block(weak);
         let (mut master, mut peer) = pair(&mem);
@@ -155,21 +176,18 @@ fn job_round_trip(weak: Weak) {
         let other = thread::spawn({
             let payloads = payloads.clone();
             move || {
-                let worked = work(&mut peer, &payloads);
+                let worked = work(&mut peer, &payloads, known);
                 (peer, worked)
             }
         });
         let frame = take(&master, SlotClass::Frame).expect("free");
         let tensor = take(&master, SlotClass::Tensor).expect("free");
         payloads.iter().for_each(|payload| payload.set(5));
-        let picture = Frame::rgb8(4, 4);
-        let params =
-            PreParams::letterbox(picture, picture.full(), 8, 8, [0; 3], Layout::Planar).unwrap();
-        let (frame, tensor) = master.submit_pre(3, 0, frame, tensor, params).expect("room");
+        let (frame, tensor) = master.submit_pre(3, 0, frame, tensor, params.clone()).expect("room");
         let mut answer = master.receive();
         let (mut peer, worked) = other.join().expect("peer ends");
         if !worked {
-            assert!(work(&mut peer, &payloads), "the job was lost");
+            assert!(work(&mut peer, &payloads, known), "the job was lost");
         }
         answer = answer.or_else(|| master.receive());
         assert!(matches!(answer, Some(Ok(FromPeer::Done { id: 3, .. }))), "{answer:?}");
@@ -182,17 +200,34 @@ fn job_round_trip(weak: Weak) {
 
 #[test]
 fn a_job_and_its_answer_carry_both_slots() {
-    job_round_trip(Weak::NONE);
+    job_round_trip(Weak::NONE, false);
+}
+
+#[test]
+fn a_job_that_is_recognised_in_the_ring_carries_both_slots() {
+    job_round_trip(Weak::NONE, true);
+}
+
+#[test]
+#[should_panic]
+fn a_job_to_be_recognised_behind_a_head_stored_relaxed_is_caught() {
+    job_round_trip(Weak::stores(&[agent::TO_PEER_HEAD]), true);
+}
+
+#[test]
+#[should_panic]
+fn a_job_to_be_recognised_behind_a_head_loaded_relaxed_is_caught() {
+    job_round_trip(Weak::loads(&[agent::TO_PEER_HEAD]), true);
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_job_behind_a_head_stored_relaxed_is_caught() {
-    job_round_trip(Weak::stores(&[agent::TO_PEER_HEAD]));
+    job_round_trip(Weak::stores(&[agent::TO_PEER_HEAD]), false);
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn an_answer_behind_a_head_stored_relaxed_is_caught() {
-    job_round_trip(Weak::stores(&[peer::FROM_PEER_HEAD]));
+    job_round_trip(Weak::stores(&[peer::FROM_PEER_HEAD]), false);
 }

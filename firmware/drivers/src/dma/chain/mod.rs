@@ -126,13 +126,24 @@ impl Chain {
         };
         // By eights: the loop itself would cost more than what it does.
         for _ in 0..self.count / 8 {
-            (next(), next(), next(), next(), next(), next(), next(), next());
+            next();
+            next();
+            next();
+            next();
+            next();
+            next();
+            next();
+            next();
         }
         if self.count & 4 != 0 {
-            (next(), next(), next(), next());
+            next();
+            next();
+            next();
+            next();
         }
         if self.count & 2 != 0 {
-            (next(), next());
+            next();
+            next();
         }
         if self.count & 1 != 0 {
             next();
