@@ -72,7 +72,7 @@ fn spec(name: &str, kind: Kind, line: Option<Line>, out: u64, back: u64) -> Spec
     }
 }
 
-/// YOLOv3-tiny at 416: tensor 519168, heads 1070160 bytes; a 1080p RGB frame.
+/// A detector at 416x416: tensor 519168, heads 1070160 bytes; a 1080p RGB frame.
 fn table(workers: &[(&str, &str)]) -> Table {
     let axi = Line::axi_stream(128, 300);
     let lane = |name, out, back| spec(name, Kind::AxiStream, axi, out, back);
