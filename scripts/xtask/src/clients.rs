@@ -15,7 +15,7 @@ pub fn ensure_tools(runner: &Runner) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(());
     }
-    runner.say("installing tritonclient and the working group's clients into .tandem/clients");
+    runner.say("installing tritonclient, the working group's clients and prometheus_client into .tandem/clients");
     if folder.exists() {
         fs::remove_dir_all(&folder).context("remove .tandem/clients")?;
     }

@@ -297,6 +297,9 @@ fn announce(options: &Options, service: &Service) {
     if let Some(address) = &options.serve.serve_grpc {
         eprintln!("agentd: gRPC inference.GRPCInferenceService on {address}");
     }
+    if let Some(address) = &options.serve.serve_metrics {
+        eprintln!("agentd: GET http://{address}/metrics");
+    }
     if let Some(path) = &options.serial {
         eprintln!("agentd: agentctl on the serial line {}", path.display());
     }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod error;
 pub mod grpc;
 pub mod infer;
+pub mod metrics;
 pub mod model;
 pub mod queue;
 pub mod repository;
@@ -16,10 +17,12 @@ pub mod statistics;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_engine::EngineOptions;
 
 use crate::repository::Repository;
+use crate::repository::memory::Memory;
 use crate::settings::{Log, Trace};
 use crate::shared_memory::SharedMemory;
 
@@ -46,6 +49,10 @@ pub struct Options {
     pub allow_shared_memory: bool,
     /// Largest body of a request and largest gRPC message, in bytes.
     pub max_bytes: usize,
+    /// Bytes that all models may hold; none: any.
+    pub memory: Option<u64>,
+    /// How often the folder is looked at; none: never.
+    pub poll: Option<Duration>,
     /// Where traces go, one JSON object a line.
     pub trace_file: Option<PathBuf>,
 }
@@ -58,6 +65,8 @@ impl Options {
             engine: EngineOptions::default(),
             allow_shared_memory: false,
             max_bytes: DEFAULT_MAX_BYTES,
+            memory: None,
+            poll: None,
             trace_file: None,
         }
     }
@@ -76,6 +85,8 @@ pub struct Core {
     pub log: Arc<Log>,
     /// Largest body and message, in bytes.
     pub max_bytes: usize,
+    /// How often the folder is looked at; none: never.
+    pub poll: Option<Duration>,
 }
 
 impl Core {
@@ -85,12 +96,19 @@ impl Core {
     /// Where the trace file cannot be opened.
     pub fn new(options: &Options) -> std::io::Result<Self> {
         let log = Arc::new(Log::default());
+        let memory = Memory::new(options.memory);
         Ok(Self {
-            repository: Repository::new(&options.models, options.engine.clone(), log.clone()),
+            repository: Repository::new(
+                &options.models,
+                options.engine.clone(),
+                memory,
+                log.clone(),
+            ),
             shared_memory: SharedMemory::new(options.allow_shared_memory),
             trace: Trace::new(options.trace_file.as_deref())?,
             log,
             max_bytes: options.max_bytes,
+            poll: options.poll,
         })
     }
 

@@ -18,8 +18,10 @@ use tokio::sync::watch;
     version,
     after_help = "\
 Example:
-  tandem-serve --serve-models models --serve-rest 127.0.0.1:8000 --serve-grpc 127.0.0.1:8001
-  curl http://127.0.0.1:8000/v2"
+  tandem-serve --serve-models models --serve-rest 127.0.0.1:8000 --serve-grpc 127.0.0.1:8001 \\
+    --serve-metrics 127.0.0.1:8002
+  curl http://127.0.0.1:8000/v2
+  curl http://127.0.0.1:8002/metrics"
 )]
 struct Options {
     /// Runtime: auto, ort, rten
@@ -51,11 +53,8 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         bail!("no door is wanted; --serve-rest 127.0.0.1:8000 opens one");
     };
     // Port 0 is any free one: whoever asked for it reads it here.
-    let (rest, grpc) = doors.addresses();
-    for (name, address) in [("rest", rest), ("grpc", grpc)] {
-        if let Some(address) = address {
-            println!("{name} {address}");
-        }
+    for (name, address) in doors.addresses() {
+        println!("{name} {address}");
     }
     let (stop, stopped) = watch::channel(false);
     let mut server = tokio::spawn(serve(core, doors, stopped));

@@ -1,7 +1,9 @@
-//! What waits for a model's instances: bounded, by priority, then in order of arrival.
+//! What waits for a model's instances: bounded, by priority, then in order of arrival; taken one at a
+//! time or in batches.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 /// Why a queue took no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,29 @@ pub enum Refusal {
     Closed,
 }
 
+/// What can be taken in batches.
+pub trait Waiting {
+    /// Whether somebody waits for it still.
+    fn is_wanted(&self) -> bool;
+    /// When it was put into the queue.
+    fn since(&self) -> Instant;
+    /// How much of a batch it is.
+    fn size(&self) -> usize;
+    /// Whether it can run in the batch that `first` begins.
+    fn joins(&self, first: &Self) -> bool;
+}
+
+/// How batches are made, as Triton's dynamic batcher makes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Largest batch.
+    pub most: usize,
+    /// Sizes that are sent as soon as they are there, the largest of them first.
+    pub preferred: Vec<usize>,
+    /// Another size waits so long from the arrival of its oldest.
+    pub delay: Duration,
+}
+
 /// A bounded queue between the control plane and plain threads. Pushing never blocks.
 #[derive(Debug)]
 pub struct Queue<T> {
@@ -20,12 +45,21 @@ pub struct Queue<T> {
     bound: usize,
 }
 
+/// Priority level (1 is the highest), then number of arrival.
+type Place = (u64, u64);
+
 #[derive(Debug)]
 struct State<T> {
-    /// By priority level (1 is the highest), then by number of arrival.
-    waiting: BTreeMap<(u64, u64), T>,
+    waiting: BTreeMap<Place, T>,
     arrivals: u64,
     closed: bool,
+}
+
+/// What an instance does next.
+enum Next {
+    Take(Vec<Place>),
+    WaitUntil(Instant),
+    Wait,
 }
 
 impl<T> Queue<T> {
@@ -78,6 +112,16 @@ impl<T> Queue<T> {
         }
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Takes no more; what waits is still handed out.
     pub fn close(&self) {
         self.lock().closed = true;
@@ -90,21 +134,67 @@ impl<T> Queue<T> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Queue, Refusal};
-
-    #[test]
-    fn priority_goes_first_and_arrival_second() {
-        let queue = Queue::new(4);
-        for (priority, name) in [(2, "a"), (1, "b"), (2, "c"), (1, "d")] {
-            queue.push(priority, name, |_| true).unwrap();
+impl<T: Waiting> Queue<T> {
+    /// Waits for the next batch, in the order of [`Queue::pop`]; `None` once the queue is closed and
+    /// empty.
+    pub fn pop_batch(&self, rule: &Batching) -> Option<Vec<T>> {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            state = match state.next(rule, now) {
+                Next::Take(places) => {
+                    let batch = places.iter().filter_map(|at| state.waiting.remove(at)).collect();
+                    // Whoever was woken for the rest may be this thread, which is busy now.
+                    if !state.waiting.is_empty() {
+                        self.arrived.notify_one();
+                    }
+                    return Some(batch);
+                }
+                Next::WaitUntil(until) => {
+                    let wait = self.arrived.wait_timeout(state, until - now);
+                    wait.unwrap_or_else(|poison| poison.into_inner()).0
+                }
+                Next::Wait if state.closed => return None,
+                Next::Wait => self.arrived.wait(state).unwrap_or_else(|poison| poison.into_inner()),
+            };
         }
-        assert_eq!(queue.push(1, "e", |_| true), Err(Refusal::Full));
-        queue.push(1, "e", |item| *item != "b").unwrap();
-        queue.close();
-        assert_eq!(queue.push(1, "f", |_| false), Err(Refusal::Closed));
-        let order: Vec<&str> = std::iter::from_fn(|| queue.pop()).collect();
-        assert_eq!(order, ["d", "e", "a", "c"]);
     }
 }
+
+impl<T: Waiting> State<T> {
+    fn next(&mut self, rule: &Batching, now: Instant) -> Next {
+        while self.waiting.first_key_value().is_some_and(|(_, first)| !first.is_wanted()) {
+            self.waiting.pop_first();
+        }
+        let Some((_, first)) = self.waiting.first_key_value() else { return Next::Wait };
+        let mut places = Vec::new();
+        let (mut size, mut full, mut oldest) = (0, false, first.since());
+        let mut preferred = None;
+        for (place, item) in self.waiting.iter().filter(|(_, item)| item.is_wanted()) {
+            // The first goes whatever its size is: it was compared with the model's.
+            if !places.is_empty() && (size + item.size() > rule.most || !item.joins(first)) {
+                full = true;
+                break;
+            }
+            places.push(*place);
+            size += item.size();
+            oldest = oldest.min(item.since());
+            if rule.preferred.contains(&size) {
+                preferred = Some(places.len());
+            }
+        }
+        if let Some(count) = preferred {
+            places.truncate(count);
+            return Next::Take(places);
+        }
+        match oldest.checked_add(rule.delay) {
+            Some(until) if !full && !self.closed && size < rule.most && until > now => {
+                Next::WaitUntil(until)
+            }
+            _ => Next::Take(places),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,15 @@
-//! The two doors.
+//! The doors: REST, gRPC, metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio_stream::wrappers::TcpListenerStream;
 
 use crate::settings::Level;
-use crate::{Core, grpc, rest};
+use crate::{Core, grpc, metrics, rest};
 
 /// What is under way may take so long once the server stops.
 const GO_WITHIN: Duration = Duration::from_secs(10);
@@ -21,6 +21,8 @@ pub struct Doors {
     pub rest: Option<TcpListener>,
     /// gRPC.
     pub grpc: Option<TcpListener>,
+    /// Prometheus.
+    pub metrics: Option<TcpListener>,
 }
 
 impl Doors {
@@ -31,6 +33,7 @@ impl Doors {
     pub async fn open(
         rest: Option<&str>,
         grpc: Option<&str>,
+        metrics: Option<&str>,
     ) -> Result<Self, (String, std::io::Error)> {
         async fn bind(at: Option<&str>) -> Result<Option<TcpListener>, (String, std::io::Error)> {
             match at {
@@ -40,19 +43,23 @@ impl Doors {
                 }
             }
         }
-        Ok(Self { rest: bind(rest).await?, grpc: bind(grpc).await? })
+        Ok(Self { rest: bind(rest).await?, grpc: bind(grpc).await?, metrics: bind(metrics).await? })
     }
 
-    /// Where they are, REST first.
-    pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        let at = |door: &Option<TcpListener>| door.as_ref().and_then(|door| door.local_addr().ok());
-        (at(&self.rest), at(&self.grpc))
+    /// Where those that are open are, by name.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let doors = [("rest", &self.rest), ("grpc", &self.grpc), ("metrics", &self.metrics)];
+        let open = doors
+            .into_iter()
+            .filter_map(|(name, door)| Some((name, door.as_ref()?.local_addr().ok()?)));
+        open.collect()
     }
 
-    /// Whether only this machine can come in.
+    /// Whether only this machine can bring requests in.
     pub fn are_local(&self) -> bool {
-        let (rest, grpc) = self.addresses();
-        rest.iter().chain(&grpc).all(|address| address.ip().is_loopback())
+        let addresses = self.addresses().into_iter();
+        let mut requests = addresses.filter(|(name, _)| *name != "metrics");
+        requests.all(|(_, address)| address.ip().is_loopback())
     }
 }
 
@@ -69,27 +76,12 @@ pub async fn serve(
     let until = |mut stop: watch::Receiver<bool>| async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    // Threads of their own: nobody waits at the end for a model that takes its time.
-    let loading = core.clone();
-    std::thread::spawn(move || {
-        if let Err(error) = loading.repository.load_all() {
-            let text = || format!("no model is served: {error}");
-            loading.log.write(Level::Error, text);
-        }
-    });
-    let (http, rpc) = (core.clone(), core.clone());
-    let (http_stop, rpc_stop) = (until(stop.clone()), until(stop.clone()));
-    let http = async move {
-        match doors.rest {
-            Some(door) => {
-                axum::serve(door, rest::router(http)).with_graceful_shutdown(http_stop).await
-            }
-            None => {
-                http_stop.await;
-                Ok(())
-            }
-        }
-    };
+    // A thread of its own: nobody waits at the end for a model that takes its time.
+    let (loading, stopped) = (core.clone(), stop.clone());
+    std::thread::spawn(move || load_and_watch(&loading, &stopped));
+    let http = pages(doors.rest, rest::router(core.clone()), until(stop.clone()));
+    let scrapes = pages(doors.metrics, metrics::router(core.clone()), until(stop.clone()));
+    let (rpc, rpc_stop) = (core.clone(), until(stop.clone()));
     let rpc = async move {
         match doors.grpc {
             Some(door) => tonic::transport::Server::builder()
@@ -104,7 +96,7 @@ pub async fn serve(
         }
     };
     let served = tokio::select! {
-        served = async { tokio::try_join!(http, rpc) } => served.map(drop),
+        served = async { tokio::try_join!(http, rpc, scrapes) } => served.map(drop),
         // A client that holds its stream open holds nobody up for longer.
         () = async { until(stop).await; tokio::time::sleep(GO_WITHIN).await } => Ok(()),
     };
@@ -115,4 +107,37 @@ pub async fn serve(
     });
     let _ = tokio::time::timeout(GO_WITHIN, wait).await;
     served
+}
+
+/// Serves HTTP at a door, if it is wanted, until `stop` is over.
+async fn pages(
+    door: Option<TcpListener>,
+    router: axum::Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), std::io::Error> {
+    match door {
+        Some(door) => axum::serve(door, router).with_graceful_shutdown(stop).await,
+        None => {
+            stop.await;
+            Ok(())
+        }
+    }
+}
+
+/// Loads every model; then looks for changes as often as is wanted, until told to stop.
+fn load_and_watch(core: &Core, stopped: &watch::Receiver<bool>) {
+    if let Err(error) = core.repository.load_all() {
+        core.log.write(Level::Error, || format!("no model is served: {error}"));
+    }
+    while let Some(interval) = core.poll {
+        let until = Instant::now() + interval;
+        while Instant::now() < until {
+            if *stopped.borrow() {
+                return;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            std::thread::sleep(left.min(Duration::from_millis(100)));
+        }
+        core.repository.poll();
+    }
 }

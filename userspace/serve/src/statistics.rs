@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::error::Kind;
+
 /// How often and how long in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatisticDuration {
@@ -25,15 +27,48 @@ impl StatisticDuration {
 pub struct RunTimes {
     /// Waiting for an instance.
     pub queue: Duration,
-    /// From the instance's taking it to the runtime's call.
+    /// Joining the inputs of a batch.
     pub input: Duration,
     /// In the runtime.
     pub infer: Duration,
-    /// Making the answer of its outputs: classes, shared memory.
+    /// Making the answer of its outputs: parts of a batch, classes, shared memory.
     pub output: Duration,
 }
 
-/// Runs of one batch size.
+/// Why a request failed, as `nv_inference_request_failure` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No place in the queue, too late, or its model was on its way out.
+    Rejected,
+    /// Its client went while it waited or ran.
+    Canceled,
+    /// The runtime failed.
+    Backend,
+    /// It was not in order, or its answer could not be made.
+    Other,
+}
+
+impl Failure {
+    /// Every one, with the metric's name for it, in the order of [`Counts::failures`].
+    pub const ALL: [(Failure, &'static str); 4] = [
+        (Self::Rejected, "REJECTED"),
+        (Self::Canceled, "CANCELED"),
+        (Self::Backend, "BACKEND"),
+        (Self::Other, "OTHER"),
+    ];
+}
+
+impl From<Kind> for Failure {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Unavailable => Self::Rejected,
+            Kind::Internal => Self::Backend,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Times of runs, or of the requests that were in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchStatistics {
     /// Preparing inputs.
@@ -42,6 +77,14 @@ pub struct BatchStatistics {
     pub compute_infer: StatisticDuration,
     /// Making the answer.
     pub compute_output: StatisticDuration,
+}
+
+impl BatchStatistics {
+    fn add(&mut self, times: RunTimes) {
+        self.compute_input.add(times.input);
+        self.compute_infer.add(times.infer);
+        self.compute_output.add(times.output);
+    }
 }
 
 /// What has been counted.
@@ -57,11 +100,13 @@ pub struct Counts {
     pub success: StatisticDuration,
     /// Requests answered with an error after their model was found, or given up by their client.
     pub fail: StatisticDuration,
+    /// The same by reason, as [`Failure::ALL`] lists them.
+    pub failures: [u64; Failure::ALL.len()],
     /// Waiting for an instance.
     pub queue: StatisticDuration,
-    /// Of all batch sizes.
+    /// Of requests: each has the times of the run it was in.
     pub compute: BatchStatistics,
-    /// By batch size.
+    /// Of runs, by batch size.
     pub batches: BTreeMap<u64, BatchStatistics>,
     /// Bytes of payload that were copied from a socket's memory or shared memory into tensors.
     pub bytes_in: u64,
@@ -79,28 +124,28 @@ impl Statistics {
         self.lock().clone()
     }
 
-    /// A request was answered with outputs, `whole` after it was read.
+    /// The model ran on `batch` inferences, of one request or of several.
+    pub fn executed(&self, batch: u64, times: RunTimes) {
+        let mut counts = self.lock();
+        counts.execution_count += 1;
+        counts.batches.entry(batch).or_default().add(times);
+    }
+
+    /// A request of `batch` inferences was answered with outputs, `whole` after it was read.
     pub fn succeed(&self, batch: u64, times: RunTimes, whole: Duration, bytes_in: u64) {
         let mut counts = self.lock();
         counts.last_inference = now();
         counts.inference_count += batch;
-        counts.execution_count += 1;
         counts.bytes_in += bytes_in;
         counts.success.add(whole);
         counts.queue.add(times.queue);
-        let add = |batch: &mut BatchStatistics| {
-            batch.compute_input.add(times.input);
-            batch.compute_infer.add(times.infer);
-            batch.compute_output.add(times.output);
-        };
-        let Counts { compute, batches, .. } = &mut *counts;
-        add(compute);
-        add(batches.entry(batch).or_default());
+        counts.compute.add(times);
     }
 
     /// A request was answered with an error, or its client went.
-    pub fn fail(&self, whole: Duration) {
+    pub fn fail(&self, whole: Duration, why: Failure) {
         let mut counts = self.lock();
+        counts.failures[why as usize] += 1;
         counts.last_inference = now();
         counts.fail.add(whole);
     }

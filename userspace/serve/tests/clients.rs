@@ -25,6 +25,7 @@ struct Server {
     process: Child,
     folder: tempfile::TempDir,
     addresses: [String; 2],
+    metrics: String,
 }
 
 impl Server {
@@ -41,6 +42,7 @@ impl Server {
         std::fs::write(models.join("broken/1/SHA256SUMS"), sums).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_tandem-serve"))
             .args(["--serve-rest", "127.0.0.1:0", "--serve-grpc", "127.0.0.1:0", "--threads", "1"])
+            .args(["--serve-metrics", "127.0.0.1:0"])
             .args(["--serve-max-bytes", "1048576", "--serve-models"])
             .arg(&models)
             .arg("--trace-file")
@@ -51,11 +53,13 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let addresses = ["rest ", "grpc "].map(|name| {
+        let mut address = |name| {
             let line = lines.next().unwrap().unwrap();
             line.strip_prefix(name).unwrap().to_owned()
-        });
-        Self { process, folder, addresses }
+        };
+        let addresses = ["rest ", "grpc "].map(&mut address);
+        let metrics = address("metrics ");
+        Self { process, folder, addresses, metrics }
     }
 
     /// Runs a script with its server's addresses; `None` where the clients are not installed.
@@ -121,4 +125,12 @@ fn the_working_groups_clients() {
     let server = Server::start(&[]);
     wait_ready(&server);
     server.check("working_group.py", &[]);
+}
+
+/// Python's prometheus_client reads what a scrape brings.
+#[test]
+fn prometheus() {
+    let server = Server::start(&[]);
+    wait_ready(&server);
+    server.check("metrics.py", &[&server.metrics]);
 }

@@ -1,36 +1,15 @@
 //! A repository's folder and the models of it: what is admitted, what stays, what waits.
 
-use std::path::{Path, PathBuf};
+mod common;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use tandem_engine::EngineOptions;
+use common::{put, repository, state};
 use tandem_engine::tensors::{Buffer, DataType, Elements, Tensor};
 use tandem_serve::error::Kind;
 use tandem_serve::model::Job;
-use tandem_serve::repository::Repository;
-use tandem_serve::settings::Log;
 use tokio::sync::oneshot;
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name)
-}
-
-fn put(folder: &Path, name: &str, version: &str, as_version: &str) {
-    let to = folder.join(name).join(as_version);
-    std::fs::create_dir_all(&to).unwrap();
-    let from = data(name).join(version).join("model.onnx");
-    std::fs::copy(from, to.join("model.onnx")).unwrap();
-}
-
-fn repository(folder: &Path) -> Repository {
-    Repository::new(folder, EngineOptions::default(), Arc::new(Log::default()))
-}
-
-fn state(repository: &Repository, name: &str) -> Vec<(String, &'static str)> {
-    let lines = repository.index(false).unwrap().into_iter();
-    lines.filter(|line| line.name == name).map(|line| (line.version, line.state)).collect()
-}
 
 #[test]
 fn a_version_is_admitted_when_it_is_renamed_into_place() {
@@ -148,20 +127,28 @@ fn an_unload_waits_for_what_waits_and_runs() {
     for _ in 0..4 {
         let (reply, answer) = oneshot::channel();
         let inputs = vec![rounds(30)];
-        let job = Job { inputs, outputs: vec![0], by: None, queued: Instant::now(), reply };
+        let job =
+            Job { inputs, outputs: vec![0], batch: 1, by: None, queued: Instant::now(), reply };
         model.submit(1, job).unwrap();
         answers.push(answer);
     }
-    repository.unload("slow").unwrap();
+    repository.unload("slow", None).unwrap();
     // All were answered before the unload was: nothing is waited for here.
     for mut answer in answers {
         assert!(answer.try_recv().unwrap().is_ok());
     }
     assert_eq!(state(&repository, "slow"), [("1".to_owned(), "UNAVAILABLE")]);
     let (reply, _answer) = oneshot::channel();
-    let job = Job { inputs: Vec::new(), outputs: vec![0], by: None, queued: Instant::now(), reply };
+    let job = Job {
+        inputs: Vec::new(),
+        outputs: vec![0],
+        batch: 1,
+        by: None,
+        queued: Instant::now(),
+        reply,
+    };
     let error = model.submit(1, job).unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     assert_eq!(repository.get("slow", "").unwrap_err().kind, Kind::Unavailable);
-    assert_eq!(repository.unload("never").unwrap_err().kind, Kind::NotFound);
+    assert_eq!(repository.unload("never", None).unwrap_err().kind, Kind::NotFound);
 }

@@ -2,12 +2,16 @@
 //! name and place, since a setting that is passed over in silence misleads.
 
 mod read;
+mod scheduling;
 pub mod text;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tandem_engine::tensors::{DataType, TensorSpec};
 
 use crate::model::{BACKEND, Interface, PLATFORM};
+use crate::queue::Batching;
 use crate::repository::folder::MODEL_FILE;
 
 pub use self::text::TextError;
@@ -20,6 +24,10 @@ pub const MAX_INSTANCES: u32 = 16;
 pub const MAX_QUEUE: u32 = 65_536;
 /// Most priority levels.
 pub const MAX_PRIORITY_LEVELS: u64 = 1_000;
+/// Longest wait for a batch: a minute, in microseconds.
+pub const MAX_QUEUE_DELAY: u64 = 60_000_000;
+/// Most preferred sizes of batches.
+pub const MAX_PREFERRED: usize = 64;
 
 /// Which versions of a folder are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +68,15 @@ pub struct QueuePolicy {
     pub max_queue_size: u32,
 }
 
+/// How requests become batches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchPolicy {
+    /// Sizes that are run as soon as they are there.
+    pub preferred_batch_size: Vec<u32>,
+    /// How long others wait for more, in microseconds.
+    pub max_queue_delay_microseconds: u64,
+}
+
 impl Default for QueuePolicy {
     fn default() -> Self {
         Self {
@@ -89,6 +106,8 @@ pub struct ModelConfig {
     pub instances: u32,
     /// How requests wait.
     pub queue: QueuePolicy,
+    /// `dynamic_batching` is there; without a `max_batch_size` it says only how requests wait.
+    pub dynamic_batching: Option<BatchPolicy>,
 }
 
 impl Default for ModelConfig {
@@ -101,6 +120,7 @@ impl Default for ModelConfig {
             version_policy: VersionPolicy::Latest(1),
             instances: 1,
             queue: QueuePolicy::default(),
+            dynamic_batching: None,
         }
     }
 }
@@ -112,6 +132,16 @@ impl ModelConfig {
     /// [`TextError`] with the place and name of what is unknown or out of range.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         read::config(&text::parse(text)?)
+    }
+
+    /// The rule of batches; none: each request runs on its own.
+    pub fn batching(&self) -> Option<Batching> {
+        let policy = self.dynamic_batching.as_ref().filter(|_| self.max_batch_size > 0)?;
+        Some(Batching {
+            most: self.max_batch_size as usize,
+            preferred: policy.preferred_batch_size.iter().map(|size| *size as usize).collect(),
+            delay: Duration::from_micros(policy.max_queue_delay_microseconds),
+        })
     }
 
     /// The file of an output's class names; empty without one.
@@ -153,8 +183,7 @@ pub fn to_json(model: &Interface) -> Value {
         VersionPolicy::All => json!({ "all": {} }),
         VersionPolicy::Specific(versions) => json!({ "specific": { "versions": versions } }),
     };
-    let queue = &model.config.queue;
-    json!({
+    let mut config = json!({
         "name": model.name,
         "platform": PLATFORM,
         "backend": BACKEND,
@@ -168,7 +197,12 @@ pub fn to_json(model: &Interface) -> Value {
             "kind": "KIND_CPU",
         }],
         "default_model_filename": MODEL_FILE,
-        "dynamic_batching": {
+    });
+    if let Some(batching) = &model.config.dynamic_batching {
+        let queue = &model.config.queue;
+        config["dynamic_batching"] = json!({
+            "preferred_batch_size": batching.preferred_batch_size,
+            "max_queue_delay_microseconds": batching.max_queue_delay_microseconds,
             "priority_levels": queue.priority_levels,
             "default_priority_level": queue.default_priority_level,
             "default_queue_policy": {
@@ -177,8 +211,9 @@ pub fn to_json(model: &Interface) -> Value {
                 "allow_timeout_override": queue.allow_timeout_override,
                 "max_queue_size": queue.max_queue_size,
             },
-        },
-    })
+        });
+    }
+    config
 }
 
 #[cfg(test)]

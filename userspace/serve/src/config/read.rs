@@ -3,24 +3,22 @@
 use tandem_engine::tensors::DataType;
 
 use super::text::{Field, TextError, Value};
-use super::{
-    ConfigTensor, MAX_INSTANCES, MAX_PRIORITY_LEVELS, MAX_QUEUE, ModelConfig, QueuePolicy,
-    VersionPolicy, config_name,
-};
+use super::{ConfigTensor, MAX_INSTANCES, ModelConfig, VersionPolicy, config_name, scheduling};
 
-type Result<T> = core::result::Result<T, TextError>;
+pub(super) type Result<T> = core::result::Result<T, TextError>;
 
-fn refuse<T>(field: &Field, reason: impl std::fmt::Display) -> Result<T> {
+pub(super) fn refuse<T>(field: &Field, reason: impl std::fmt::Display) -> Result<T> {
     Err(TextError { place: field.place, reason: format!("{}: {reason}", field.name) })
 }
 
-fn unknown<T>(field: &Field, known: &str) -> Result<T> {
+pub(super) fn unknown<T>(field: &Field, known: &str) -> Result<T> {
     refuse(field, format_args!("this field is not honoured here; those that are: {known}"))
 }
 
 pub(super) fn config(fields: &[Field]) -> Result<ModelConfig> {
     let mut config = ModelConfig::default();
     once(fields, &["input", "output"])?;
+    let mut batching = None;
     for field in fields {
         match field.name.as_str() {
             "name" => config.name = Some(text(field)?),
@@ -32,7 +30,7 @@ pub(super) fn config(fields: &[Field]) -> Result<ModelConfig> {
             "output" => config.output.extend(tensors(field, true)?),
             "version_policy" => config.version_policy = version_policy(field)?,
             "instance_group" => config.instances = instances(field)?,
-            "dynamic_batching" => config.queue = queue(field)?,
+            "dynamic_batching" => batching = Some(field),
             _ => {
                 return unknown(
                     field,
@@ -42,11 +40,14 @@ pub(super) fn config(fields: &[Field]) -> Result<ModelConfig> {
             }
         }
     }
+    if let Some(field) = batching {
+        scheduling::read(field, &mut config)?;
+    }
     Ok(config)
 }
 
 /// Refuses a field that comes twice, but for the repeated ones.
-fn once(fields: &[Field], repeated: &[&str]) -> Result<()> {
+pub(super) fn once(fields: &[Field], repeated: &[&str]) -> Result<()> {
     for (index, field) in fields.iter().enumerate() {
         let again = fields[..index].iter().any(|before| before.name == field.name);
         if again && !repeated.contains(&field.name.as_str()) {
@@ -74,7 +75,7 @@ fn one_of(field: &Field, known: &[&str]) -> Result<()> {
     }
 }
 
-fn word(field: &Field) -> Result<&str> {
+pub(super) fn word(field: &Field) -> Result<&str> {
     match &field.value {
         Value::Word(word) => Ok(word),
         _ => refuse(field, "a number or word should be here"),
@@ -88,12 +89,12 @@ fn in_range(field: &Field, word: &str, least: i64, most: i64) -> Result<i64> {
     }
 }
 
-fn number(field: &Field, least: i64, most: i64) -> Result<i64> {
+pub(super) fn number(field: &Field, least: i64, most: i64) -> Result<i64> {
     in_range(field, word(field)?, least, most)
 }
 
 /// A repeated field holds one number or a list of them.
-fn numbers(field: &Field, least: i64, most: i64) -> Result<Vec<i64>> {
+pub(super) fn numbers(field: &Field, least: i64, most: i64) -> Result<Vec<i64>> {
     match &field.value {
         Value::List(values) => values
             .iter()
@@ -106,7 +107,7 @@ fn numbers(field: &Field, least: i64, most: i64) -> Result<Vec<i64>> {
     }
 }
 
-fn truth(field: &Field) -> Result<bool> {
+pub(super) fn truth(field: &Field) -> Result<bool> {
     match word(field)? {
         "true" | "True" | "t" | "1" => Ok(true),
         "false" | "False" | "f" | "0" => Ok(false),
@@ -114,7 +115,7 @@ fn truth(field: &Field) -> Result<bool> {
     }
 }
 
-fn message(field: &Field) -> Result<&[Field]> {
+pub(super) fn message(field: &Field) -> Result<&[Field]> {
     match &field.value {
         Value::Message(fields) => Ok(fields),
         _ => refuse(field, "a message in braces should be here"),
@@ -240,63 +241,4 @@ fn instances(field: &Field) -> Result<u32> {
         }
     }
     Ok(count)
-}
-
-fn queue(field: &Field) -> Result<QueuePolicy> {
-    let mut policy = QueuePolicy::default();
-    let fields = message(field)?;
-    once(fields, &[])?;
-    let mut level = None;
-    for field in fields {
-        let most = MAX_PRIORITY_LEVELS as i64;
-        match field.name.as_str() {
-            "priority_levels" => policy.priority_levels = number(field, 1, most)? as u64,
-            "default_priority_level" => level = Some((field, number(field, 1, most)? as u64)),
-            "default_queue_policy" => queue_policy(field, &mut policy)?,
-            _ => {
-                return unknown(
-                    field,
-                    "priority_levels, default_priority_level, default_queue_policy",
-                );
-            }
-        }
-    }
-    policy.default_priority_level = match level {
-        Some((field, level)) if level > policy.priority_levels => {
-            return refuse(field, format_args!("{level} is above priority_levels"));
-        }
-        Some((_, level)) => level,
-        None => policy.priority_levels.div_ceil(2),
-    };
-    Ok(policy)
-}
-
-fn queue_policy(field: &Field, policy: &mut QueuePolicy) -> Result<()> {
-    let fields = message(field)?;
-    once(fields, &[])?;
-    // As the field's own default has it.
-    policy.allow_timeout_override = false;
-    for field in fields {
-        match field.name.as_str() {
-            "timeout_action" => match word(field)? {
-                "REJECT" => {}
-                other => return refuse(field, format_args!("{other} is not honoured, REJECT is")),
-            },
-            "default_timeout_microseconds" => {
-                policy.default_timeout_microseconds = number(field, 0, i64::MAX)? as u64;
-            }
-            "allow_timeout_override" => policy.allow_timeout_override = truth(field)?,
-            "max_queue_size" => {
-                policy.max_queue_size = number(field, 1, i64::from(MAX_QUEUE))? as u32;
-            }
-            _ => {
-                return unknown(
-                    field,
-                    "timeout_action, default_timeout_microseconds, allow_timeout_override, \
-                     max_queue_size",
-                );
-            }
-        }
-    }
-    Ok(())
 }

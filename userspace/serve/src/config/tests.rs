@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use tandem_engine::tensors::DataType;
 
-use super::{ModelConfig, QueuePolicy, VersionPolicy};
+use super::{BatchPolicy, ModelConfig, QueuePolicy, VersionPolicy};
 
 const WHOLE: &str = r#"
 # a comment
@@ -17,6 +17,9 @@ output { name: "S"; data_type: TYPE_STRING; dims: [ ]; label_filename: "labels.t
 version_policy: { specific { versions: [ 1, 3 ] } }
 instance_group [ { count: 2 kind: KIND_CPU } ]
 dynamic_batching <
+  preferred_batch_size: [ 2, 4 ]
+  preferred_batch_size: 8
+  max_queue_delay_microseconds: 500
   priority_levels: 4
   default_priority_level: 3
   default_queue_policy {
@@ -47,6 +50,14 @@ fn every_honoured_field_is_read() {
         max_queue_size: 7,
     };
     assert_eq!(config.queue, queue);
+    let batches =
+        BatchPolicy { preferred_batch_size: vec![2, 4, 8], max_queue_delay_microseconds: 500 };
+    assert_eq!(config.dynamic_batching, Some(batches));
+    assert_eq!(config.batching().unwrap().most, 8);
+    assert!(ModelConfig::parse("dynamic_batching { }").unwrap().batching().is_none());
+    assert!(ModelConfig::parse("max_batch_size: 2").unwrap().batching().is_none());
+    let delayed = "dynamic_batching { max_queue_delay_microseconds: 9 } max_batch_size: 2";
+    assert!(ModelConfig::parse(delayed).unwrap().batching().is_some());
     assert_eq!(ModelConfig::parse("").unwrap(), ModelConfig::default());
 }
 
@@ -56,6 +67,10 @@ fn what_is_not_honoured_is_refused_by_name_line_and_column() {
         ("name: \"a\"\n  optimization { }", "line 2, column 3: optimization: "),
         ("input { name: \"a\" reshape { } }", "line 1, column 19: reshape: "),
         ("dynamic_batching { preferred_batch_size: 4 }", "column 20: preferred_batch_size: "),
+        ("dynamic_batching { max_queue_delay_microseconds: 4 }", "without a max_batch_size"),
+        ("max_batch_size: 4 dynamic_batching { preferred_batch_size: 8 }", "from 1 to 4"),
+        ("dynamic_batching { preserve_ordering: true }", "column 20: preserve_ordering: this"),
+        ("dynamic_batching { priority_queue_policy { } }", "priority_queue_policy: this field"),
         ("instance_group { kind: KIND_GPU }", "column 18: kind: KIND_GPU"),
         ("backend: \"tensorrt\"", "backend: \"tensorrt\""),
         ("max_batch_size: -1", "max_batch_size: \"-1\" is no number from 0"),

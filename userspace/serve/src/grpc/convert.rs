@@ -60,6 +60,13 @@ pub(super) fn config(model: &Interface) -> ModelConfig {
         allow_timeout_override: config.queue.allow_timeout_override,
         max_queue_size: config.queue.max_queue_size,
     };
+    let batching = config.dynamic_batching.as_ref().map(|batching| ModelDynamicBatching {
+        preferred_batch_size: batching.preferred_batch_size.iter().map(|n| *n as i32).collect(),
+        max_queue_delay_microseconds: batching.max_queue_delay_microseconds,
+        priority_levels: config.queue.priority_levels,
+        default_priority_level: config.queue.default_priority_level,
+        default_queue_policy: Some(queue),
+    });
     let group = ModelInstanceGroup {
         name: model.name.clone(),
         count: config.instances as i32,
@@ -74,11 +81,7 @@ pub(super) fn config(model: &Interface) -> ModelConfig {
         output: model.outputs.iter().map(output).collect(),
         instance_group: vec![group],
         default_model_filename: MODEL_FILE.to_owned(),
-        scheduling_choice: Some(SchedulingChoice::DynamicBatching(ModelDynamicBatching {
-            priority_levels: config.queue.priority_levels,
-            default_priority_level: config.queue.default_priority_level,
-            default_queue_policy: Some(queue),
-        })),
+        scheduling_choice: batching.map(SchedulingChoice::DynamicBatching),
         backend: BACKEND.to_owned(),
     }
 }

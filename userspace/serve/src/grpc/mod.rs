@@ -227,9 +227,22 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<RepositoryModelUnloadRequest>,
     ) -> Answer<RepositoryModelUnloadResponse> {
-        let RepositoryModelUnloadRequest { repository_name, model_name, .. } = request.into_inner();
+        use crate::proto::model_repository_parameter::ParameterChoice as Given;
+        let RepositoryModelUnloadRequest { repository_name, model_name, parameters } =
+            request.into_inner();
         no_other_repository(&repository_name)?;
-        blocking(self.core.clone(), move |core| core.repository.unload(&model_name)).await?;
+        let given = parameters.get("version").and_then(|one| one.parameter_choice.as_ref());
+        let version = match given {
+            None => None,
+            Some(Given::StringParam(version)) => Some(version.clone()),
+            Some(Given::Int64Param(version)) => Some(version.to_string()),
+            Some(_) => {
+                let why = "Parameter version: a number should be here";
+                return Err(ServeError::invalid(why).into());
+            }
+        };
+        let unload = move |core: &Core| core.repository.unload(&model_name, version.as_deref());
+        blocking(self.core.clone(), unload).await?;
         ok(RepositoryModelUnloadResponse {})
     }
 

@@ -1,6 +1,7 @@
 //! An inference, whichever protocol brought it: inputs against the model, the wait, the answer.
 
 pub mod classification;
+pub mod number;
 pub mod parameters;
 pub mod tensor;
 
@@ -20,7 +21,7 @@ use crate::error::{Kind, ServeError};
 use crate::model::{Job, Model, Ran, timed_out};
 use crate::settings::Level;
 use crate::shared_memory::Piece;
-use crate::statistics::RunTimes;
+use crate::statistics::{Failure, RunTimes};
 
 /// An output that a client wants, and how.
 #[derive(Clone, Debug)]
@@ -81,20 +82,27 @@ pub struct Request {
     pub id: String,
     began: Instant,
     clock: SystemTime,
-    answered: bool,
+    /// How it ends unless it is told otherwise; none: it was answered with outputs.
+    failure: Option<Failure>,
 }
 
 impl Request {
     /// A request that has just been read.
     pub fn new(model: Arc<Model>, id: String) -> Self {
-        Self { model, id, began: Instant::now(), clock: SystemTime::now(), answered: false }
+        Self {
+            model,
+            id,
+            began: Instant::now(),
+            clock: SystemTime::now(),
+            failure: Some(Failure::Other),
+        }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if !self.answered {
-            self.model.statistics.fail(self.began.elapsed());
+        if let Some(why) = self.failure {
+            self.model.statistics.fail(self.began.elapsed(), why);
         }
     }
 }
@@ -110,6 +118,20 @@ pub async fn infer(
     inputs: Vec<Tensor>,
     wanted: Vec<RequestedOutput>,
 ) -> Result<Vec<Answered>, ServeError> {
+    // Dropped while it waits here, its client went.
+    request.failure = Some(Failure::Canceled);
+    let answer = run(core, &mut request, parameters, inputs, wanted).await;
+    request.failure = answer.as_ref().err().map(|error| error.kind.into());
+    answer
+}
+
+async fn run(
+    core: &Core,
+    request: &mut Request,
+    parameters: RequestParameters,
+    inputs: Vec<Tensor>,
+    wanted: Vec<RequestedOutput>,
+) -> Result<Vec<Answered>, ServeError> {
     let model = request.model.clone();
     let (batch, bytes_in) = (batch_of(&model, &inputs), bytes_of(&inputs));
     let timeout = parameters.timeout(&model);
@@ -117,7 +139,7 @@ pub async fn infer(
     let (reply, answer) = oneshot::channel();
     let outputs = wanted.iter().map(|output| output.index).collect();
     let queued = Instant::now();
-    model.submit(parameters.priority, Job { inputs, outputs, by, queued, reply })?;
+    model.submit(parameters.priority, Job { inputs, outputs, batch, by, queued, reply })?;
     let answer = match by {
         Some(by) => tokio::time::timeout_at(by.into(), answer).await.map_err(|_| timed_out())?,
         None => answer.await,
@@ -130,10 +152,9 @@ pub async fn infer(
         .zip(wanted)
         .map(|(output, wanted)| answer_of(&model, output, wanted))
         .collect::<Result<Vec<_>, _>>()?;
-    times.output = ran.elapsed();
-    request.answered = true;
+    times.output += ran.elapsed();
     model.statistics.succeed(batch, times, request.began.elapsed(), bytes_in);
-    note(core, &request, times, queued);
+    note(core, request, times, queued);
     Ok(answered)
 }
 

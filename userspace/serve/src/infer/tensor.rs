@@ -100,7 +100,7 @@ fn plan_one(model: &Interface, claim: &Claim<'_>, max_bytes: usize) -> Result<Pl
 }
 
 /// Sides from 1 on, and their product.
-fn sides(shape: &[i64]) -> Result<(Vec<usize>, usize), String> {
+pub(crate) fn sides(shape: &[i64]) -> Result<(Vec<usize>, usize), String> {
     let mut count = 1usize;
     let mut sides = Vec::with_capacity(shape.len());
     for side in shape {

@@ -1,24 +1,21 @@
-//! A model's folder: what of it is complete, and what of it is read.
+//! A model's folder: its versions, its configuration, what of a version is read.
 //!
-//! A version is a folder whose name is a decimal number. It is made under another name and renamed
-//! into place, or has a `SHA256SUMS` that every file must match; what changes while it is read, or
-//! does not match, is not served.
+//! A version is a folder whose name is a decimal number.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
+use super::sealed::{Print, SUMS_FILE, Sealed, Trust};
 use crate::config::{MAX_CONFIG_BYTES, ModelConfig, VersionPolicy};
 use crate::error::ServeError;
+use crate::model::golden::{MAX_SAMPLE_BYTES, Sample};
 
 /// The file of a version.
 pub const MODEL_FILE: &str = "model.onnx";
-/// Hashes as `sha256sum` writes them.
-pub const SUMS_FILE: &str = "SHA256SUMS";
+/// The file of a model.
+const CONFIG_FILE: &str = "config.pbtxt";
 /// Largest label file in bytes.
 const MAX_LABEL_BYTES: u64 = 16 << 20;
 
@@ -29,9 +26,11 @@ pub struct VersionFiles {
     pub version: u64,
     /// The ONNX file.
     pub onnx: Vec<u8>,
+    /// Golden samples, by name.
+    pub golden: Vec<Sample>,
 }
 
-fn bad(path: &Path, why: impl std::fmt::Display) -> ServeError {
+pub(super) fn bad(path: &Path, why: impl std::fmt::Display) -> ServeError {
     ServeError::invalid(format!("{}: {why}", path.display()))
 }
 
@@ -48,7 +47,9 @@ pub fn model_names(dir: &Path) -> Result<Vec<String>, ServeError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(|e| bad(dir, e))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if is_plain(&name) && entry.path().is_dir() && !versions(&entry.path())?.is_empty() {
+        // One that goes while it is looked at is none.
+        let has_version = || versions(&entry.path()).is_ok_and(|versions| !versions.is_empty());
+        if is_plain(&name) && entry.path().is_dir() && has_version() {
             names.push(name);
         }
     }
@@ -75,40 +76,68 @@ pub fn versions(folder: &Path) -> Result<Vec<u64>, ServeError> {
     Ok(found)
 }
 
-/// The versions that a configuration asks for.
+/// Which versions are to be served: as many as `most` of `candidates`, the first that can be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Numbers, the newest first.
+    pub candidates: Vec<u64>,
+    /// How many.
+    pub most: usize,
+}
+
+/// The versions that a configuration asks for, but for those that were `withdrawn`.
 ///
 /// # Errors
 /// Where there is none, or a named one is missing.
-pub fn chosen(folder: &Path, policy: &VersionPolicy) -> Result<Vec<u64>, ServeError> {
+pub fn choice(
+    folder: &Path,
+    policy: &VersionPolicy,
+    withdrawn: &BTreeSet<u64>,
+) -> Result<Choice, ServeError> {
     let found = versions(folder)?;
-    let chosen = match policy {
-        VersionPolicy::All => found,
-        VersionPolicy::Latest(count) => {
-            found[found.len().saturating_sub(*count as usize)..].to_vec()
-        }
-        VersionPolicy::Specific(wanted) => {
-            if let Some(missing) = wanted.iter().find(|version| !found.contains(version)) {
-                return Err(bad(folder, format_args!("version {missing} is not there")));
-            }
-            wanted.clone()
-        }
-    };
-    match chosen.is_empty() {
-        true => Err(bad(folder, "it has no version: no folder whose name is a number from 1 on")),
-        false => Ok(chosen),
+    if let VersionPolicy::Specific(wanted) = policy
+        && let Some(missing) = wanted.iter().find(|version| !found.contains(version))
+    {
+        return Err(bad(folder, format_args!("version {missing} is not there")));
     }
+    let mut candidates = found;
+    candidates.retain(|version| match policy {
+        VersionPolicy::Specific(wanted) => wanted.contains(version),
+        VersionPolicy::Latest(_) | VersionPolicy::All => true,
+    });
+    if candidates.is_empty() {
+        return Err(bad(folder, "it has no version: no folder whose name is a number from 1 on"));
+    }
+    candidates.retain(|version| !withdrawn.contains(version));
+    candidates.reverse();
+    match (candidates.is_empty(), policy) {
+        (true, _) => Err(bad(folder, "every version of it was withdrawn; a load takes them back")),
+        (false, VersionPolicy::Latest(count)) => Ok(Choice { candidates, most: *count as usize }),
+        (false, _) => Ok(Choice { candidates, most: usize::MAX }),
+    }
+}
+
+/// Opens a model's own files: configuration and labels. Where they are those that were accepted
+/// before, or there are none, it does not matter who says that they are complete.
+///
+/// # Errors
+/// As [`Sealed::open`].
+pub fn open(folder: &Path, trust: Trust, accepted: Option<&Print>) -> Result<Sealed, ServeError> {
+    let print = Print::of(folder)?;
+    let known = accepted == Some(&print) || print == Print::default();
+    Sealed::open(folder, if known { Trust::Told } else { trust })
 }
 
 /// Reads `config.pbtxt`; without one, the defaults.
 ///
 /// # Errors
 /// With the place in the text.
-pub fn config(folder: &Path) -> Result<ModelConfig, ServeError> {
-    let path = folder.join("config.pbtxt");
+pub fn config(folder: &Path, files: &Sealed) -> Result<ModelConfig, ServeError> {
+    let path = folder.join(CONFIG_FILE);
     if !path.exists() {
         return Ok(ModelConfig::default());
     }
-    let text = limited(&path, MAX_CONFIG_BYTES)?;
+    let text = files.text(CONFIG_FILE, MAX_CONFIG_BYTES)?;
     let config = ModelConfig::parse(&text).map_err(|e| bad(&path, e))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     match &config.name {
@@ -123,76 +152,26 @@ pub fn config(folder: &Path) -> Result<ModelConfig, ServeError> {
 ///
 /// # Errors
 /// Where it is missing, too long or no UTF-8.
-pub fn labels(path: &Path) -> Result<Arc<[String]>, ServeError> {
-    Ok(limited(path, MAX_LABEL_BYTES)?.lines().map(str::to_owned).collect())
-}
-
-fn limited(path: &Path, most: u64) -> Result<String, ServeError> {
-    let len = fs::metadata(path).map_err(|e| bad(path, e))?.len();
-    if len > most {
-        return Err(bad(path, format_args!("{len} bytes, at most {most} are read")));
-    }
-    fs::read_to_string(path).map_err(|e| bad(path, e))
-}
-
-/// A file's name, size, time (s, ns) and identity.
-type Print = (String, u64, i64, i64, u64);
-
-/// What the files of a folder are, in order.
-fn fingerprint(folder: &Path) -> Result<Vec<Print>, ServeError> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|e| bad(folder, e))? {
-        let entry = entry.map_err(|e| bad(folder, e))?;
-        let data = fs::metadata(entry.path()).map_err(|e| bad(&entry.path(), e))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        files.push((name, data.len(), data.mtime(), data.mtime_nsec(), data.ino()));
-    }
-    files.sort();
-    Ok(files)
+pub fn labels(files: &Sealed, name: &str) -> Result<Arc<[String]>, ServeError> {
+    Ok(files.text(name, MAX_LABEL_BYTES)?.lines().map(str::to_owned).collect())
 }
 
 /// Reads a version, if its folder is complete.
 ///
 /// # Errors
 /// Says what is missing, does not match, or changed meanwhile.
-pub fn read(folder: &Path, version: u64) -> Result<VersionFiles, ServeError> {
-    let folder = folder.join(version.to_string());
-    let before = fingerprint(&folder)?;
-    let sums = folder.join(SUMS_FILE);
-    if sums.exists() {
-        check_sums(&folder, &sums)?;
-    }
-    let path = folder.join(MODEL_FILE);
-    let onnx = fs::read(&path).map_err(|e| bad(&path, e))?;
-    if fingerprint(&folder)? != before {
-        return Err(bad(&folder, "it is not complete: its files change while they are read"));
-    }
-    Ok(VersionFiles { version, onnx })
-}
-
-fn check_sums(folder: &Path, sums: &Path) -> Result<(), ServeError> {
-    let mut listed = false;
-    for line in limited(sums, MAX_CONFIG_BYTES)?.lines().filter(|line| !line.trim().is_empty()) {
-        let (hash, name) = line
-            .split_once(char::is_whitespace)
-            .map(|(hash, name)| (hash, name.trim_start().trim_start_matches('*')))
-            .filter(|(hash, name)| hash.len() == 64 && is_plain(name))
-            .ok_or_else(|| bad(sums, format_args!("{line:?} is no line of sha256sum")))?;
-        listed |= name == MODEL_FILE;
-        let path = folder.join(name);
-        let bytes = fs::read(&path)
-            .map_err(|e| bad(&path, format_args!("the version is not complete ({e})")))?;
-        let mut have = String::new();
-        for byte in Sha256::digest(&bytes) {
-            let _ = write!(have, "{byte:02x}");
-        }
-        if !have.eq_ignore_ascii_case(hash) {
-            let why = format_args!("the version is not complete, {SUMS_FILE} has another hash");
-            return Err(bad(&path, why));
+pub fn read(files: Sealed, version: u64) -> Result<VersionFiles, ServeError> {
+    let onnx = files.read(MODEL_FILE, u64::MAX)?;
+    let names: Vec<String> = files.print().names().map(str::to_owned).collect();
+    let mut golden = Vec::new();
+    for name in names {
+        if name.starts_with("golden/") && name.ends_with(".json") {
+            golden.push(Sample { text: files.read(&name, MAX_SAMPLE_BYTES)?, file: name });
+        } else if name != MODEL_FILE && name != SUMS_FILE {
+            // It is not served, but where it is listed it says whether the folder is complete.
+            files.check_listed(&name)?;
         }
     }
-    match listed {
-        true => Ok(()),
-        false => Err(bad(sums, format_args!("it does not list {MODEL_FILE}"))),
-    }
+    files.close()?;
+    Ok(VersionFiles { version, onnx, golden })
 }

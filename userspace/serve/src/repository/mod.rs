@@ -1,18 +1,23 @@
 //! The models of a folder, `NAME/VERSION/model.onnx` and `NAME/config.pbtxt`: what is there, what is
 //! loaded, and what is on its way in or out.
 
+mod change;
 pub mod folder;
+pub mod memory;
+pub mod sealed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use tandem_engine::EngineOptions;
 
+use self::memory::Memory;
+use self::sealed::Print;
 use crate::error::ServeError;
 use crate::model::Model;
-use crate::settings::{Level, Log};
+use crate::settings::Log;
 
 /// How a version does.
 #[derive(Clone, Debug)]
@@ -36,7 +41,26 @@ pub struct ModelIndex {
     pub reason: String,
 }
 
-type Versions = BTreeMap<u64, State>;
+/// What the files of a version and of its model were when it was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Source {
+    model: Print,
+    version: Print,
+}
+
+/// A model of the folder.
+#[derive(Debug, Default)]
+struct Entry {
+    versions: BTreeMap<u64, State>,
+    /// Of the versions that are ready.
+    sources: BTreeMap<u64, Source>,
+    /// Versions that are not to be served until a load is asked for.
+    withdrawn: BTreeSet<u64>,
+    /// Why the last load came to nothing, where no version says so.
+    refusal: String,
+    /// What polling saw when it last tried.
+    seen: Option<BTreeMap<u64, Print>>,
+}
 
 /// The models of a folder.
 #[derive(Debug)]
@@ -44,7 +68,8 @@ pub struct Repository {
     dir: PathBuf,
     engine: EngineOptions,
     log: Arc<Log>,
-    models: RwLock<BTreeMap<String, Versions>>,
+    memory: Arc<Memory>,
+    models: RwLock<BTreeMap<String, Entry>>,
     /// Held while a model is loaded or unloaded: one at a time.
     changing: Mutex<()>,
     /// The first loading is over and the end has not begun.
@@ -53,29 +78,16 @@ pub struct Repository {
 
 impl Repository {
     /// Nothing is loaded yet.
-    pub fn new(dir: &Path, engine: EngineOptions, log: Arc<Log>) -> Self {
+    pub fn new(dir: &Path, engine: EngineOptions, memory: Arc<Memory>, log: Arc<Log>) -> Self {
         Self {
             dir: dir.to_owned(),
             engine,
             log,
+            memory,
             models: RwLock::default(),
             changing: Mutex::default(),
             serving: AtomicBool::new(false),
         }
-    }
-
-    /// Loads every model of the folder, each on its own: one that is refused hides no other. Blocks.
-    ///
-    /// # Errors
-    /// Where the folder itself cannot be read.
-    pub fn load_all(&self) -> Result<(), ServeError> {
-        for name in folder::model_names(&self.dir)? {
-            if let Err(error) = self.load(&name) {
-                self.log.write(Level::Warning, || format!("model {name} is not served: {error}"));
-            }
-        }
-        self.serving.store(true, Ordering::Release);
-        Ok(())
     }
 
     /// Says that the server is ready without loading anything.
@@ -95,7 +107,7 @@ impl Repository {
     pub fn get(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let models = self.models.read().unwrap_or_else(|poison| poison.into_inner());
         let none = || ServeError::not_found(format!("Model {name:?} is not loaded"));
-        let versions = models.get(name).ok_or_else(none)?;
+        let versions = &models.get(name).ok_or_else(none)?.versions;
         if version.is_empty() {
             let ready = versions.values().rev().find_map(|state| match state {
                 State::Ready(model) => Some(model.clone()),
@@ -132,7 +144,7 @@ impl Repository {
 
     fn ready(&self, wanted: impl Fn(&Model) -> bool) -> Vec<Arc<Model>> {
         let models = self.models.read().unwrap_or_else(|poison| poison.into_inner());
-        let states = models.values().flat_map(|versions| versions.values());
+        let states = models.values().flat_map(|entry| entry.versions.values());
         states
             .filter_map(|state| match state {
                 State::Ready(model) if wanted(model) => Some(model.clone()),
@@ -159,9 +171,14 @@ impl Repository {
                 state,
                 reason: reason.to_owned(),
             };
-            match models.get(name).filter(|versions| !versions.is_empty()) {
-                None => index.push(line(String::new(), "UNAVAILABLE", "not loaded")),
-                Some(versions) => index.extend(versions.iter().map(|(version, state)| {
+            let entry = models.get(name);
+            let refusal = entry.map(|entry| entry.refusal.as_str()).filter(|why| !why.is_empty());
+            match entry.filter(|entry| !entry.versions.is_empty()) {
+                None => {
+                    let reason = refusal.unwrap_or("not loaded");
+                    index.push(line(String::new(), "UNAVAILABLE", reason));
+                }
+                Some(entry) => index.extend(entry.versions.iter().map(|(version, state)| {
                     let (state, reason) = words(state);
                     line(version.to_string(), state, &reason)
                 })),
@@ -171,124 +188,25 @@ impl Repository {
         Ok(index)
     }
 
-    /// Loads a model, or loads it anew: the versions that are served stay until the new ones have
-    /// been read, loaded and warmed up, and stay for good where that fails. Blocks.
-    ///
-    /// # Errors
-    /// Says what was wrong with which file.
-    pub fn load(&self, name: &str) -> Result<(), ServeError> {
-        let _changing = self.changing();
-        let path = self.dir.join(name);
-        if !folder::is_plain(name) || !path.is_dir() {
-            let message = format!("Model {name:?} is not in the repository");
-            return Err(ServeError::not_found(message));
-        }
-        let config = folder::config(&path)?;
-        let wanted = folder::chosen(&path, &config.version_policy)?;
-        self.edit(name, |versions| {
-            for version in &wanted {
-                match versions.get(version) {
-                    Some(State::Ready(_)) => {}
-                    _ => drop(versions.insert(*version, State::Loading)),
-                }
-            }
-        });
-        let mut loaded: BTreeMap<u64, Arc<Model>> = BTreeMap::new();
-        for version in &wanted {
-            let labels = |file: &str| folder::labels(&path.join(file));
-            let model = folder::read(&path, *version)
-                .and_then(|files| Model::load(name, files, &config, &labels, &self.engine));
-            match model {
-                Ok(model) => drop(loaded.insert(*version, Arc::new(model))),
-                Err(error) => {
-                    self.give_up(name, &wanted, *version, &error);
-                    loaded.values().for_each(|model| model.stop());
-                    return Err(error);
-                }
-            }
-        }
-        let mut old = Vec::new();
-        self.edit(name, |versions| {
-            let new = loaded.into_iter().map(|(version, model)| (version, State::Ready(model)));
-            old.extend(std::mem::replace(versions, new.collect()).into_values());
-        });
-        for state in old {
-            if let State::Ready(model) = state {
-                model.stop();
-            }
-        }
-        self.log.write(Level::Info, || format!("model {name}: versions {wanted:?} are ready"));
-        Ok(())
-    }
-
-    fn give_up(&self, name: &str, wanted: &[u64], failed: u64, error: &ServeError) {
-        self.edit(name, |versions| {
-            for version in wanted {
-                if let Some(State::Loading) = versions.get(version) {
-                    let reason = match *version == failed {
-                        true => error.to_string(),
-                        false => format!("version {failed} was refused"),
-                    };
-                    versions.insert(*version, State::Unavailable(reason));
-                }
-            }
-        });
-    }
-
-    /// Takes a model out: no new requests at once, and back when those under way are answered. Blocks.
-    ///
-    /// # Errors
-    /// Not found where nothing of that name is or was loaded.
-    pub fn unload(&self, name: &str) -> Result<(), ServeError> {
-        let _changing = self.changing();
-        let mut leaving = Vec::new();
-        let mut known = false;
-        {
-            let mut models = self.models.write().unwrap_or_else(|poison| poison.into_inner());
-            for state in models.get_mut(name).into_iter().flat_map(|all| all.values_mut()) {
-                known = true;
-                if let State::Ready(model) = state {
-                    leaving.push(model.clone());
-                    *state = State::Unloading;
-                }
-            }
-        }
-        if !known {
-            return Err(ServeError::not_found(format!("Model {name:?} is not loaded")));
-        }
-        leaving.iter().for_each(|model| model.stop());
-        self.edit(name, |versions| {
-            for state in versions.values_mut() {
-                if let State::Unloading = state {
-                    *state = State::Unavailable("unloaded".into());
-                }
-            }
-        });
-        self.log.write(Level::Info, || format!("model {name} is unloaded"));
-        Ok(())
-    }
-
-    /// Takes no more inferences, and waits for those under way. Blocks.
-    pub fn stop(&self) {
-        self.serving.store(false, Ordering::Release);
-        let _changing = self.changing();
-        self.all().iter().for_each(|model| model.stop());
+    /// The budget that models share.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    fn edit(&self, name: &str, change: impl FnOnce(&mut Versions)) {
+    fn edit<T>(&self, name: &str, change: impl FnOnce(&mut Entry) -> T) -> T {
         let mut models = self.models.write().unwrap_or_else(|poison| poison.into_inner());
-        change(models.entry(name.to_owned()).or_default());
+        change(models.entry(name.to_owned()).or_default())
     }
 }
 
 fn words(state: &State) -> (&'static str, String) {
     match state {
         State::Loading => ("LOADING", String::new()),
-        State::Ready(model) => ("READY", model.cold.clone().unwrap_or_default()),
+        State::Ready(model) => ("READY", model.note.clone()),
         State::Unloading => ("UNLOADING", String::new()),
         State::Unavailable(reason) => ("UNAVAILABLE", reason.clone()),
     }

@@ -239,8 +239,13 @@ pub(crate) fn unknown_load_parameter(name: &str) -> ServeError {
 }
 
 async fn unload(State(core): Serving, Path(path): Path<ModelPath>, body: Body) -> Served {
-    object(body).await?;
-    blocking(core, move |core| core.repository.unload(&path.name)).await?;
+    let version = match object(body).await?.get("parameters").and_then(|all| all.get("version")) {
+        None => None,
+        Some(Value::String(version)) => Some(version.clone()),
+        Some(Value::Number(version)) => Some(version.to_string()),
+        Some(_) => return Err(ServeError::invalid("Parameter version: a number should be here")),
+    };
+    blocking(core, move |core| core.repository.unload(&path.name, version.as_deref())).await?;
     Ok(Json(json!({})))
 }
 

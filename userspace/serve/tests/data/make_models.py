@@ -3,11 +3,12 @@
 
     .tandem/venv/bin/python userspace/serve/tests/data/make_models.py
 
-`addsub` has a batch and two inputs and outputs, in two versions that differ in a sign; `types` hands every numeric
+`addsub` has a batch, two inputs and outputs and a golden sample, in two versions that differ in a sign; `types` hands every numeric
 datatype through; `text` hands strings through; `classes` doubles four scores that have labels; `slow` multiplies
-matrices `rounds` times, and may keep one request waiting.
+matrices `rounds` times, and may keep one request waiting; `pick` fails where an index is not one of its four.
 """
 
+import json
 import pathlib
 
 import numpy as np
@@ -53,6 +54,20 @@ input [
 ]
 version_policy { all { } }
 """)
+    golden(version)
+
+
+def golden(version):
+    """A golden sample of addsub, by numpy."""
+    a, b = np.arange(32).reshape(2, 16) * 3 - 7, np.arange(32).reshape(2, 16) % 5
+    tensor = lambda name, array: {"name": name, "datatype": "INT32", "shape": list(array.shape),
+                                  "data": array.ravel().tolist()}
+    sample = {"request": {"inputs": [tensor("A", a), tensor("B", b)]},
+              "response": {"outputs": [tensor("SUM", a + b),
+                                       tensor("DIFFERENCE", a - b if version == 1 else b - a)]}}
+    folder = HERE / "addsub" / str(version) / "golden"
+    folder.mkdir(exist_ok=True)
+    (folder / "numbers.json").write_text(json.dumps(sample) + "\n")
 
 
 def slow():
@@ -97,3 +112,6 @@ output { name: "twice" data_type: TYPE_FP32 dims: [ 4 ] label_filename: "labels.
 """)
 (HERE / "classes" / "labels.txt").write_text("bolt\nnut\nwasher\npin\n")
 slow()
+save("pick", [helper.make_node("Gather", ["table", "index"], ["picked"], axis=0)],
+     [("index", TensorProto.INT32, ["batch", 2])], [("picked", TensorProto.FLOAT, ["batch", 2])],
+     [numpy_helper.from_array(np.array([0.5, 1.5, 2.5, 3.5], np.float32), "table")])

@@ -1,18 +1,22 @@
 //! One version of a model, loaded: its instances on plain threads behind a bounded queue.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod admission;
+pub mod golden;
+mod instance;
+
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tandem_engine::EngineOptions;
-use tandem_engine::tensors::{Network, OutputTensor, Tensor, TensorSpec, load_network, zeros};
+use tandem_engine::tensors::{Network, OutputTensor, Tensor, TensorSpec, load_network};
 use tokio::sync::oneshot;
 
-use crate::config::{ConfigTensor, ModelConfig};
+use crate::config::ModelConfig;
 use crate::error::ServeError;
 use crate::queue::{Queue, Refusal};
 use crate::repository::folder::VersionFiles;
+use crate::repository::memory::Reservation;
 use crate::statistics::{RunTimes, Statistics};
 
 /// The protocol's name of what runs ONNX files.
@@ -47,7 +51,8 @@ impl Interface {
     }
 }
 
-/// A version that is ready.
+/// A version that is ready. Whoever holds one can be answered by it: only an unload takes its queue
+/// away before. A version that another has replaced ends when the last request lets it go.
 #[derive(Debug)]
 pub struct Model {
     /// Names, tensors, configuration.
@@ -55,9 +60,11 @@ pub struct Model {
     /// `ort` or `rten`.
     pub runtime: &'static str,
     /// Counters.
-    pub statistics: Statistics,
-    /// Why the warm-up run was not made or failed, where the model's open sides allow that.
-    pub cold: Option<String>,
+    pub statistics: Arc<Statistics>,
+    /// What people should know: no warm-up run, no golden samples. Empty: nothing.
+    pub note: String,
+    /// Its share of the memory budget; its threads hold it, too.
+    pub memory: Arc<Reservation>,
     queue: Arc<Queue<Job>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -68,6 +75,8 @@ pub struct Job {
     pub inputs: Vec<Tensor>,
     /// Indices of the wanted outputs.
     pub outputs: Vec<usize>,
+    /// Inferences in it.
+    pub batch: u64,
     /// The answer is of no use after this.
     pub by: Option<Instant>,
     /// When it was put into the queue.
@@ -94,16 +103,17 @@ pub struct Ran {
 pub type Labels<'a> = dyn Fn(&str) -> Result<Arc<[String]>, ServeError> + 'a;
 
 impl Model {
-    /// Loads every instance and runs each once on zeros.
+    /// Loads every instance, runs each once on zeros, and holds one against the golden samples.
     ///
     /// # Errors
-    /// The runtime's, and what does not fit the configuration.
+    /// The runtime's, what does not fit the configuration, the sample that is answered wrongly.
     pub fn load(
         name: &str,
         files: VersionFiles,
         config: &ModelConfig,
         labels: &Labels<'_>,
         options: &EngineOptions,
+        memory: Reservation,
     ) -> Result<Self, ServeError> {
         let id = format!("{name}/{}", files.version);
         let mut networks = Vec::new();
@@ -113,8 +123,9 @@ impl Model {
         let first = &networks[0];
         let (inputs, outputs) = (first.inputs().to_vec(), first.outputs().to_vec());
         let runtime = first.runtime();
-        let inputs = with_config(&id, "input", inputs, &config.input, config.max_batch_size)?;
-        let outputs = with_config(&id, "output", outputs, &config.output, config.max_batch_size)?;
+        let most = config.max_batch_size;
+        let inputs = admission::with_config(&id, "input", inputs, &config.input, most)?;
+        let outputs = admission::with_config(&id, "output", outputs, &config.output, most)?;
         let labels = outputs
             .iter()
             .map(|spec| {
@@ -125,24 +136,22 @@ impl Model {
             .collect::<Result<Vec<_>, _>>()?;
         let mut cold = None;
         for network in &mut networks {
-            cold = warm_up(&id, network.as_mut(), &inputs)?.or(cold);
+            cold = admission::warm_up(&id, network.as_mut(), &inputs)?.or(cold);
         }
-        let queue = Arc::new(Queue::new(config.queue.max_queue_size as usize));
-        let interface = Interface {
-            name: name.to_owned(),
-            version: files.version,
-            inputs,
-            outputs,
-            labels,
-            config: config.clone(),
-        };
+        let version = files.version;
+        let config = config.clone();
+        let interface =
+            Interface { name: name.to_owned(), version, inputs, outputs, labels, config };
+        let untested = admission::gate(&interface, networks[0].as_mut(), &files.golden)?;
+        let note: Vec<&str> = cold.as_deref().into_iter().chain(untested).collect();
         let mut model = Self {
-            interface,
             runtime,
-            statistics: Statistics::default(),
-            cold,
-            queue,
+            statistics: Arc::default(),
+            note: note.join("; "),
+            memory: Arc::new(memory),
+            queue: Arc::new(Queue::new(interface.config.queue.max_queue_size as usize)),
             threads: Mutex::default(),
+            interface,
         };
         model.start(networks)?;
         Ok(model)
@@ -150,10 +159,15 @@ impl Model {
 
     fn start(&mut self, networks: Vec<Box<dyn Network>>) -> Result<(), ServeError> {
         let mut threads = Vec::new();
+        let batching = self.config.batching();
         for network in networks {
-            let queue = self.queue.clone();
+            let (queue, statistics) = (self.queue.clone(), self.statistics.clone());
+            let (batching, memory) = (batching.clone(), self.memory.clone());
             let thread = std::thread::Builder::new().name(format!("serve-{}", self.name));
-            let thread = thread.spawn(move || instance(network, &queue));
+            let thread = thread.spawn(move || {
+                instance::instance(network, &queue, batching.as_ref(), &statistics);
+                drop(memory);
+            });
             threads.push(thread.map_err(|e| ServeError::internal(e.to_string()))?);
         }
         self.threads = Mutex::new(threads);
@@ -176,6 +190,11 @@ impl Model {
                 Refusal::Closed => format!("Model {} is being unloaded", self.id()),
             })
         })
+    }
+
+    /// Requests that wait for an instance.
+    pub fn pending(&self) -> usize {
+        self.queue.len()
     }
 
     /// Takes no more, and waits until everything that waits or runs is answered. Blocks.
@@ -203,97 +222,7 @@ impl Drop for Model {
     }
 }
 
-fn instance(mut network: Box<dyn Network>, queue: &Queue<Job>) {
-    while let Some(job) = queue.pop() {
-        if job.reply.is_closed() {
-            continue;
-        }
-        let taken = Instant::now();
-        if job.by.is_some_and(|by| by <= taken) {
-            let _ = job.reply.send(Err(timed_out()));
-            continue;
-        }
-        let run = || network.run(&job.inputs, &job.outputs);
-        let outputs = catch_unwind(AssertUnwindSafe(run));
-        let infer = taken.elapsed();
-        let answer = match outputs {
-            Ok(Ok(outputs)) => {
-                let queue = taken - job.queued;
-                let times =
-                    RunTimes { queue, input: Duration::ZERO, infer, output: Duration::ZERO };
-                Ok(Ran { outputs, times })
-            }
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(ServeError::internal("The runtime panicked on this request")),
-        };
-        let _ = job.reply.send(answer);
-    }
-}
-
 /// What a request that is too late is told.
 pub fn timed_out() -> ServeError {
     ServeError::unavailable("Request timeout expired")
-}
-
-/// The tensors as the model has them, narrowed by the configuration's dims.
-fn with_config(
-    id: &str,
-    what: &str,
-    mut specs: Vec<TensorSpec>,
-    configured: &[ConfigTensor],
-    max_batch_size: u32,
-) -> Result<Vec<TensorSpec>, ServeError> {
-    let bad = |name: &str, why: String| {
-        Err(ServeError::invalid(format!("Model {id}, config.pbtxt, {what} {name:?}: {why}")))
-    };
-    let batch = usize::from(max_batch_size > 0);
-    for spec in &specs {
-        if batch == 1 && spec.shape.first() != Some(&-1) {
-            let why = format!("max_batch_size needs an open first side, it is {:?}", spec.shape);
-            return bad(&spec.name, why);
-        }
-    }
-    for tensor in configured {
-        let Some(spec) = specs.iter_mut().find(|spec| spec.name == tensor.name) else {
-            return bad(&tensor.name, "the model has none of that name".into());
-        };
-        if spec.datatype != tensor.datatype {
-            let why = format!("it is {}, not {}", spec.datatype.name(), tensor.datatype.name());
-            return bad(&tensor.name, why);
-        }
-        let sides = &mut spec.shape[batch..];
-        let fits = sides.len() == tensor.dims.len()
-            && sides.iter().zip(&tensor.dims).all(|(side, dim)| *side == -1 || side == dim);
-        if !fits {
-            let why = format!("dims {:?} do not fit the model's {sides:?}", tensor.dims);
-            return bad(&tensor.name, why);
-        }
-        sides.copy_from_slice(&tensor.dims);
-    }
-    Ok(specs)
-}
-
-/// The first run of a runtime allocates its arenas. Where sides are open 1 stands for them, which
-/// not every model takes: that it failed is then said, and no reason to refuse it.
-fn warm_up(
-    id: &str,
-    network: &mut dyn Network,
-    inputs: &[TensorSpec],
-) -> Result<Option<String>, ServeError> {
-    let sides = |spec: &TensorSpec| {
-        spec.shape.iter().try_fold(1i64, |all, side| all.checked_mul((*side).max(1)))
-    };
-    if !inputs.iter().all(|spec| sides(spec).is_some_and(|count| count <= MAX_WARM_UP)) {
-        return Ok(Some("its inputs are too large for a warm-up run".into()));
-    }
-    let tensors: Vec<Tensor> = inputs.iter().map(zeros).collect();
-    let outputs: Vec<usize> = (0..network.outputs().len()).collect();
-    let open = inputs.iter().any(|spec| spec.shape.contains(&-1));
-    match network.run(&tensors, &outputs) {
-        Ok(_) => Ok(None),
-        Err(error) if open => Ok(Some(format!("its warm-up run on sides of 1 failed: {error}"))),
-        Err(error) => {
-            Err(ServeError::internal(format!("Model {id}: the warm-up run failed: {error}")))
-        }
-    }
 }
