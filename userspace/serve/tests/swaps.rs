@@ -60,8 +60,8 @@ impl Drop for Server {
 fn put(model: &Path, number: u64) {
     let from = data("addsub").join(if number % 2 == 1 { "1" } else { "2" });
     let part = model.join(format!(".{number}.part"));
-    std::fs::create_dir_all(part.join("golden")).unwrap();
-    for file in ["model.onnx", "golden/numbers.json"] {
+    std::fs::create_dir_all(part.join("golden_requests")).unwrap();
+    for file in ["model.onnx", "golden_requests/numbers.json"] {
         std::fs::copy(from.join(file), part.join(file)).unwrap();
     }
     std::fs::rename(part, model.join(number.to_string())).unwrap();

@@ -12,9 +12,9 @@ use tandem_serve::repository::Repository;
 
 /// Copies a golden sample of `addsub`, one version's into another's folder.
 fn put_golden(folder: &Path, version: &str, as_version: &str) {
-    let to = folder.join("addsub").join(as_version).join("golden");
+    let to = folder.join("addsub").join(as_version).join("golden_requests");
     std::fs::create_dir_all(&to).unwrap();
-    let from = data("addsub").join(version).join("golden/numbers.json");
+    let from = data("addsub").join(version).join("golden_requests/numbers.json");
     std::fs::copy(from, to.join("numbers.json")).unwrap();
 }
 
@@ -47,9 +47,12 @@ fn a_version_that_fails_its_golden_samples_never_serves() {
     put(folder.path(), "addsub", "2", "2");
     put_golden(folder.path(), "1", "2");
     let error = repository.load("addsub").unwrap_err().message;
-    for said in
-        ["addsub/2", "golden/numbers.json", "\"DIFFERENCE\"", "element 0 is 7, -7 is expected"]
-    {
+    for said in [
+        "addsub/2",
+        "golden_requests/numbers.json",
+        "\"DIFFERENCE\"",
+        "element 0 is 7, -7 is expected",
+    ] {
         assert!(error.contains(said), "{said}: {error}");
     }
     assert_eq!((serving(&repository), difference(&repository.get("addsub", "").unwrap())), (1, 2));
@@ -70,7 +73,7 @@ fn a_version_that_fails_its_golden_samples_never_serves() {
 fn samples_that_are_not_in_order_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "classes", "1", "1");
-    let golden = folder.path().join("classes/1/golden");
+    let golden = folder.path().join("classes/1/golden_requests");
     std::fs::create_dir(&golden).unwrap();
     let repository = repository(folder.path());
     let request = r#""request": {"inputs": [{"name": "scores", "shape": [4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}"#;
@@ -96,7 +99,10 @@ fn samples_that_are_not_in_order_are_refused() {
     ] {
         std::fs::write(golden.join("a.json"), &text).unwrap();
         let error = repository.load("classes").unwrap_err().message;
-        assert!(error.contains(said) && error.contains("golden/a.json"), "{text}: {error}");
+        assert!(
+            error.contains(said) && error.contains("golden_requests/a.json"),
+            "{text}: {error}"
+        );
     }
     for tolerance in ["{\"absolute\": 0.011}", "{\"relative\": 0.00126}"] {
         let text = format!("{{{request}, {near}, \"tolerance\": {tolerance}}}");
@@ -184,10 +190,10 @@ fn killed_writer(folder: &Path, steps: usize) {
         "mkdir 2",
         "head -c 100 \"$FROM/model.onnx\" > 2/model.onnx",
         "cat \"$FROM/model.onnx\" > 2/model.onnx",
-        "mkdir 2/golden",
-        "cp \"$FROM/golden/numbers.json\" 2/golden/",
+        "mkdir 2/golden_requests",
+        "cp \"$FROM/golden_requests/numbers.json\" 2/golden_requests/",
         "(cd 2 && sha256sum model.onnx > SHA256SUMS.new && head -c 40 SHA256SUMS.new > SHA256SUMS && rm SHA256SUMS.new)",
-        "(cd 2 && sha256sum model.onnx golden/numbers.json > SHA256SUMS)",
+        "(cd 2 && sha256sum model.onnx golden_requests/numbers.json > SHA256SUMS)",
     ];
     let script = format!("set -e\n{}\nkill -KILL $$", script[..steps].join("\n"));
     let mut writer = Command::new("bash");

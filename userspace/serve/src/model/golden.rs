@@ -1,4 +1,4 @@
-//! The accuracy gate: golden samples, `NAME/VERSION/golden/*.json`, each a request and what a server
+//! The accuracy gate: golden samples, `NAME/VERSION/golden_requests/*.json`, each a request and what a server
 //! that was trusted answered to it, in the protocol's own JSON.
 
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::shared_memory::SharedMemory;
 /// Largest sample in bytes.
 pub const MAX_SAMPLE_BYTES: u64 = 64 << 20;
 
-/// A file of `golden/`.
+/// A file of `golden_requests/`.
 #[derive(Debug)]
 pub struct Sample {
     /// Its name, for errors.

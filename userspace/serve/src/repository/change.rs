@@ -211,7 +211,9 @@ impl Repository {
             std::mem::replace(&mut entry.versions, versions)
         });
         drop(held);
-        self.log.write(Level::Info, || format!("model {name}: versions {numbers:?} are ready"));
+        if !numbers.is_empty() {
+            self.log.write(Level::Info, || format!("model {name}: versions {numbers:?} are ready"));
+        }
         match refused.into_iter().next() {
             Some((_, error)) => Err(error),
             None => Ok(()),

@@ -165,7 +165,7 @@ pub fn read(files: Sealed, version: u64) -> Result<VersionFiles, ServeError> {
     let names: Vec<String> = files.print().names().map(str::to_owned).collect();
     let mut golden = Vec::new();
     for name in names {
-        if name.starts_with("golden/") && name.ends_with(".json") {
+        if name.starts_with("golden_requests/") && name.ends_with(".json") {
             golden.push(Sample { text: files.read(&name, MAX_SAMPLE_BYTES)?, file: name });
         } else if name != MODEL_FILE && name != SUMS_FILE {
             // It is not served, but where it is listed it says whether the folder is complete.

@@ -16,7 +16,7 @@ use crate::error::ServeError;
 /// Hashes as `sha256sum` writes them.
 pub const SUMS_FILE: &str = "SHA256SUMS";
 /// The folder of golden samples in a version's.
-pub const GOLDEN: &str = "golden";
+pub const GOLDEN: &str = "golden_requests";
 
 /// Who says that a folder is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,13 @@ impl Print {
         let golden = folder.join(GOLDEN);
         look(folder, "", &mut files)?;
         if golden.is_dir() {
-            look(&golden, "golden/", &mut files)?;
+            look(&golden, "golden_requests/", &mut files)?;
         }
         files.sort();
         Ok(Self(files))
     }
 
-    /// The names of its files; golden samples are `golden/NAME`.
+    /// The names of its files; golden samples are `golden_requests/NAME`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, ..)| name.as_str())
     }
@@ -193,7 +193,7 @@ fn sums(file: &Path) -> Result<BTreeMap<String, String>, ServeError> {
         line.split_once(char::is_whitespace)
             .map(|(hash, name)| (hash, name.trim_start().trim_start_matches('*')))
             .filter(|(hash, _)| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
-            .filter(|(_, name)| is_plain(name.strip_prefix("golden/").unwrap_or(name)))
+            .filter(|(_, name)| is_plain(name.strip_prefix("golden_requests/").unwrap_or(name)))
             .map(|(hash, name)| (name.to_owned(), hash.to_owned()))
             .ok_or_else(|| bad(file, format_args!("{line:?} is no line of sha256sum")))
     };

@@ -33,7 +33,9 @@ def scrape(at):
     values = {}
     for family in families:
         for sample in family.samples:
-            key = sample.name, frozenset(sample.labels.items())
+            # Inside, the parser gives every counter the name that OpenMetrics would; Triton's have no _total.
+            name = sample.name.removesuffix("_total") if family.type == "counter" else sample.name
+            key = name, frozenset(sample.labels.items())
             assert key not in values, key
             values[key] = sample.value
     return types, values

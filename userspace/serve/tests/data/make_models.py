@@ -65,7 +65,7 @@ def golden(version):
     sample = {"request": {"inputs": [tensor("A", a), tensor("B", b)]},
               "response": {"outputs": [tensor("SUM", a + b),
                                        tensor("DIFFERENCE", a - b if version == 1 else b - a)]}}
-    folder = HERE / "addsub" / str(version) / "golden"
+    folder = HERE / "addsub" / str(version) / "golden_requests"
     folder.mkdir(exist_ok=True)
     (folder / "numbers.json").write_text(json.dumps(sample) + "\n")
 
