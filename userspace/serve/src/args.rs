@@ -35,8 +35,8 @@ pub struct ServeArgs {
     /// complete are loaded, those that are gone are unloaded; 0: only when a client asks
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = seconds)]
     pub serve_poll: f64,
-    /// Memory that all models may take together, in bytes; a version is taken to need twice its file
-    /// for each instance. A load above it is refused; without it, none is
+    /// Memory that all models may take together, in bytes; a version is taken to need four times its
+    /// file for each instance. A load above it is refused; without it, none is
     #[arg(long, value_name = "BYTES")]
     pub serve_memory: Option<u64>,
     /// Let clients of this machine hand over tensors in POSIX shared memory: whoever reaches a door

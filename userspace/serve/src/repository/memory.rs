@@ -1,7 +1,8 @@
 //! The memory budget: what models are taken to need, and whether it is there.
 //!
 //! Neither runtime says what a session holds, so a version counts [`FACTOR`] times its file for each
-//! instance: the weights, and a second time what the runtime makes of them (packed weights, arenas).
+//! instance: weights as they are read and as the runtime packs them, and its arenas. Measured with ONNX
+//! Runtime on YOLOv3-tiny (35.4 MB): 3.1 times once it is warm, 4.7 for the moment of its loading.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::error::ServeError;
 
 /// Bytes of memory that an instance is taken to need for a byte of its file.
-pub const FACTOR: u64 = 2;
+pub const FACTOR: u64 = 4;
 
 /// What all models may hold together.
 #[derive(Debug)]
@@ -89,12 +90,12 @@ mod tests {
 
     #[test]
     fn a_budget_says_who_holds_what_and_takes_back() {
-        let memory = Memory::new(Some(100));
+        let memory = Memory::new(Some(200));
         let first = memory.reserve("a/1", 20, 2).unwrap();
-        assert_eq!(first.bytes, 80);
+        assert_eq!(first.bytes, 160);
         let error = memory.reserve("b/3", 11, 1).unwrap_err();
         assert_eq!(error.kind, Kind::TooLarge);
-        for said in ["b/3", "22 bytes (11 of", "x 2 x 1 ", "80 are held (a/1 80)", "100"] {
+        for said in ["b/3", "44 bytes (11 of", "x 4 x 1 ", "160 are held (a/1 160)", "200"] {
             assert!(error.message.contains(said), "{said}: {error}");
         }
         let second = memory.reserve("b/3", 10, 1).unwrap();
