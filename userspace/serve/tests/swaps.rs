@@ -124,7 +124,7 @@ async fn ready(rest: &str) {
 /// Half of the connections are REST, half gRPC.
 enum Either {
     Rest(Rest),
-    Grpc(Grpc),
+    Grpc(Box<Grpc>),
 }
 
 impl Way for Either {
@@ -149,7 +149,7 @@ async fn every_id_is_answered_once_by_one_version_over_swaps() {
     for number in 0..CONNECTIONS {
         ways.push(match number % 2 {
             0 => Either::Rest(Rest::open(&server.rest, &ask()).await.unwrap()),
-            _ => Either::Grpc(Grpc::open(&server.grpc, &ask()).await.unwrap()),
+            _ => Either::Grpc(Box::new(Grpc::open(&server.grpc, &ask()).await.unwrap())),
         });
     }
     // What it can do while it swaps, too: that is the load's own machine.

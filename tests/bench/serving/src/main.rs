@@ -1,5 +1,6 @@
 //! serving: how much a server of the Open Inference Protocol adds to the time of its model.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -76,8 +77,17 @@ enum Format {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    match measure_all(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("serving: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure_all(options: &Options) -> anyhow::Result<()> {
     ensure!(options.seconds > 0.0, "--seconds is above 0");
     if let Format::Table = options.output {
         println!(
@@ -88,7 +98,7 @@ async fn main() -> anyhow::Result<()> {
     for which in &options.ways {
         for bytes in &options.bytes {
             for concurrency in &options.concurrency {
-                measure(&options, *which, *bytes, *concurrency).await?;
+                measure(options, *which, *bytes, *concurrency).await?;
             }
         }
     }
@@ -124,21 +134,27 @@ async fn measure(
                 for _ in 0..concurrency {
                     ways.push(Rest::open(&options.rest, &ask).await?);
                 }
-                load(options, ways, &ask).await?
+                let (outcome, engine, _) = load(options, ways, &ask).await?;
+                (outcome, engine)
             }
             Which::Grpc => {
                 let mut ways = Vec::new();
                 for _ in 0..concurrency {
                     ways.push(Grpc::open(&options.grpc, &ask).await?);
                 }
-                load(options, ways, &ask).await?
+                let (outcome, engine, _) = load(options, ways, &ask).await?;
+                (outcome, engine)
             }
             Which::Shared => {
                 let mut ways = Vec::new();
-                for number in 0..concurrency {
-                    ways.push(Shared::open(&options.rest, &ask, bytes, number).await?);
+                for _ in 0..concurrency {
+                    ways.push(Shared::open(&options.rest, &ask, bytes).await?);
                 }
-                load(options, ways, &ask).await?
+                let (outcome, engine, ways) = load(options, ways, &ask).await?;
+                for way in ways {
+                    way.close().await?;
+                }
+                (outcome, engine)
             }
         })
     };
@@ -178,7 +194,7 @@ async fn load<W: Way + 'static>(
     options: &Options,
     mut ways: Vec<W>,
     ask: &Ask,
-) -> anyhow::Result<(Outcome, Option<f64>)> {
+) -> anyhow::Result<(Outcome, Option<f64>, Vec<W>)> {
     // The answer is the input.
     let answer = ways[0].infer(0).await?;
     ensure!(answer.output == ask.inputs[0].bytes, "the model does not hand its input through");
@@ -186,13 +202,13 @@ async fn load<W: Way + 'static>(
     let plan = Plan { rate: options.rate, length };
     let (_, ways) = run(ways, Plan { length: length / 5, ..plan }, false).await;
     let before = engine(options).await;
-    let (outcome, _) = run(ways, plan, false).await;
+    let (outcome, ways) = run(ways, plan, false).await;
     let after = engine(options).await;
     let mean = before.ok().zip(after.ok()).and_then(|(before, after)| {
         let count = after.0.checked_sub(before.0).filter(|count| *count > 0)?;
         Some((after.1 - before.1) as f64 / count as f64 / 1e3)
     });
-    Ok((outcome, mean))
+    Ok((outcome, mean, ways))
 }
 
 /// Requests and nanoseconds in the runtime so far, by the statistics extension.

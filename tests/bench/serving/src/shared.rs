@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -12,9 +13,13 @@ use serde_json::{Value, json};
 use crate::rest::Connection;
 use crate::{Answer, Ask, Way, number};
 
-/// Inferences over a connection and a region of their own, which end with it.
+/// Names of regions are never used twice: a server may hold one that was not closed.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Inferences over a connection and a region of their own.
 pub struct Shared {
     connection: Connection,
+    name: String,
     path: String,
     behind: String,
     payload: Vec<Bytes>,
@@ -34,12 +39,8 @@ impl Shared {
     ///
     /// # Errors
     /// Where nobody listens, or the server takes no shared memory.
-    pub async fn open(
-        address: &str,
-        ask: &Ask,
-        output: usize,
-        number: usize,
-    ) -> anyhow::Result<Self> {
+    pub async fn open(address: &str, ask: &Ask, output: usize) -> anyhow::Result<Self> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("tandem-serving-{}-{number}", std::process::id());
         let file = PathBuf::from("/dev/shm").join(&name);
         let region = OpenOptions::new().read(true).write(true).create_new(true).open(&file);
@@ -78,7 +79,17 @@ impl Shared {
             region,
             file,
             output,
+            name,
         })
+    }
+
+    /// Takes the region back from the server.
+    ///
+    /// # Errors
+    /// Where the connection ended.
+    pub async fn close(mut self) -> anyhow::Result<()> {
+        let path = format!("/v2/systemsharedmemory/region/{}/unregister", self.name);
+        self.connection.json(&path, Some(&json!({}))).await.map(drop)
     }
 }
 

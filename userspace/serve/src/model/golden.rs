@@ -131,8 +131,9 @@ fn compare(want: &Tensor, have: &OutputTensor, tolerance: Tolerance) -> Result<(
     let numbers = values(have.datatype, (**bytes).as_ref());
     for (at, (want, have)) in wanted.into_iter().zip(numbers).enumerate() {
         let off = (have.rounded() - want.rounded()).abs();
-        // NaN is off, too.
-        if !(off <= tolerance.absolute + tolerance.relative * want.rounded().abs()) {
+        let within = off <= tolerance.absolute + tolerance.relative * want.rounded().abs();
+        // NaN is not within anything.
+        if !within {
             let (want, have) = (want.text(), have.text());
             return Err(format!("element {at} is {have}, {want} is expected, {tolerance:?}"));
         }
