@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 
 use serde::{Serialize, de::DeserializeOwned};
+use tandem_link::job::JobHead;
 use tandem_link::layout::{ENTRY_BYTES, Geometry, MESSAGE_BYTES};
 use tandem_link::log::{
     DATA_AT, HEAD_AT, LogReader, LogWriter, MAGIC, MAGIC_AT, TAIL_AT, capacity,
 };
 use tandem_link::master::{LinkMaster, fresh_epoch};
 use tandem_link::memory::HostMemory;
-use tandem_link::message::{FromPeer, JobHead, Lane, PostJob, PreJob, SlotRef, ToPeer, Work};
+use tandem_link::message::{FromPeer, Lane, PostJob, PreJob, SlotRef, ToPeer, Work};
 use tandem_link::peer::LinkPeer;
 use tandem_link::ring::{Consumer, Place, Producer, decode};
 use tandem_link::slot::{Granted, Owned};
