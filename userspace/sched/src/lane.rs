@@ -1,0 +1,175 @@
+//! One engine: its plan, the runs it has, and how it does against its measured costs.
+
+use crate::cost::{Curve, MAX_BATCH, MAX_RUNS, Nanos};
+use crate::job::JobId;
+use crate::plan::{self, Edit, Entry, Miss, Terms, Walked};
+
+/// A run that an engine has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub number: u64,
+    pub model: u16,
+    pub started: Nanos,
+    /// When it should end by the costs it was planned with.
+    pub expected: Nanos,
+    pub batch: usize,
+    pub jobs: [JobId; MAX_BATCH],
+}
+
+impl Run {
+    /// Its jobs; an answered one's id is stale.
+    pub fn jobs(&self) -> &[JobId] {
+        &self.jobs[..self.batch]
+    }
+}
+
+/// Slowness is kept in 1/1024 and used in 1/16, rounded up: costs change rarely.
+const ON_TIME: u64 = 1024;
+const SLOWEST: u64 = 64 * ON_TIME;
+
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub plan: Vec<Entry>,
+    pub runs: Vec<Run>,
+    /// Earliest next start by the intervals of what was started.
+    pub free_at: Nanos,
+    pub alive: bool,
+    measured: Vec<Option<Curve>>,
+    /// The measured costs times the slowness.
+    costs: Vec<Option<Curve>>,
+    slowness: u64,
+}
+
+impl Lane {
+    pub fn new(measured: Vec<Option<Curve>>, jobs: usize) -> Lane {
+        Lane {
+            // One more: a change is made on a copy before what it displaces has left.
+            plan: Vec::with_capacity(jobs + 1),
+            runs: Vec::with_capacity(MAX_RUNS),
+            free_at: 0,
+            alive: true,
+            costs: measured.clone(),
+            measured,
+            slowness: ON_TIME,
+        }
+    }
+
+    pub fn curve(&self, model: u16) -> Option<&Curve> {
+        self.costs.get(usize::from(model))?.as_ref()
+    }
+
+    /// By how much the oldest run is behind its time.
+    fn overdue(&self, now: Nanos) -> Nanos {
+        let first = self.runs.iter().map(|run| run.expected).min();
+        first.map_or(0, |expected| now.saturating_sub(expected))
+    }
+
+    /// Earliest next start. Of a run that is behind, nothing is known but that it may take as long
+    /// again as it is behind already.
+    pub fn base(&self, now: Nanos) -> Nanos {
+        self.free_at.max(now.saturating_add(self.overdue(now)))
+    }
+
+    /// A run may start now: the interval is over, and every run that should have ended has.
+    pub fn is_ready(&self, now: Nanos) -> bool {
+        self.alive
+            && now >= self.free_at
+            && self.runs.len() < MAX_RUNS
+            && self.runs.iter().all(|run| run.expected > now)
+    }
+
+    /// Ready, and nothing waits for it.
+    pub fn is_idle(&self, now: Nanos) -> bool {
+        self.plan.is_empty() && self.is_ready(now)
+    }
+
+    fn terms(&self, now: Nanos, firm_from: usize, grace: Nanos) -> Terms<'_> {
+        Terms { costs: &self.costs, base: self.base(now), firm_from, grace }
+    }
+
+    /// Checks `plan`, this engine's or a changed copy; groups before `firm_from` have the grace.
+    pub fn check(
+        &self,
+        plan: &[Entry],
+        now: Nanos,
+        firm_from: usize,
+        grace: Nanos,
+    ) -> Result<Walked, Miss> {
+        plan::walk(plan, &self.terms(now, firm_from, grace), &Entry::NOBODY, Edit::Keep)
+    }
+
+    /// Checks this engine's plan with a change.
+    pub fn check_edit(
+        &self,
+        now: Nanos,
+        newcomer: &Entry,
+        edit: Edit,
+        grace: Nanos,
+    ) -> Result<Walked, Miss> {
+        let firm_from = match edit {
+            Edit::Keep => usize::MAX,
+            Edit::Alone(at) | Edit::Join(at) => at,
+        };
+        plan::walk(&self.plan, &self.terms(now, firm_from, grace), newcomer, edit)
+    }
+
+    /// When the group of the entry at `index` ends by the plan.
+    pub fn planned_finish(&self, index: usize, now: Nanos) -> Nanos {
+        let group = plan::group_end(&self.plan, plan::group_start(&self.plan, index));
+        let (mut at, mut leader, mut finish) = (self.base(now), 0, 0);
+        while leader < group {
+            let behind = plan::group_end(&self.plan, leader);
+            let curve = self.curve(self.plan[leader].model);
+            let cost = curve.map(|curve| curve.cost(behind - leader));
+            if let Some(cost) = cost {
+                finish = at.saturating_add(cost.latency);
+                at = at.saturating_add(cost.interval);
+            }
+            leader = behind;
+        }
+        finish
+    }
+
+    /// Notes how long a run took; the costs have grown if it says so.
+    ///
+    /// Slowness rises by half of what it lacks and falls by an eighth, and never below the
+    /// measured costs, so an engine that is as measured is planned as measured.
+    pub fn ended(&mut self, run: &Run, now: Nanos) -> bool {
+        let Some(curve) = self.measured.get(usize::from(run.model)).copied().flatten() else {
+            return false;
+        };
+        let took = now.saturating_sub(run.started);
+        let seen = took.saturating_mul(ON_TIME) / curve.cost(run.batch).latency;
+        let seen = seen.clamp(ON_TIME, SLOWEST);
+        let before = self.slowness;
+        self.slowness = match seen > before {
+            true => before + (seen - before).div_ceil(2),
+            false => before - (before - seen).div_ceil(8),
+        };
+        self.recost(before)
+    }
+
+    /// Back to the measured costs: the engine was started anew.
+    pub fn renewed(&mut self, now: Nanos) {
+        let before = std::mem::replace(&mut self.slowness, ON_TIME);
+        self.recost(before);
+        self.free_at = now;
+        self.alive = true;
+    }
+
+    /// Slowness of this engine, 1 for as measured.
+    pub fn slowness(&self) -> f64 {
+        self.slowness as f64 / ON_TIME as f64
+    }
+
+    fn recost(&mut self, before: u64) -> bool {
+        let step = |slowness: u64| slowness.div_ceil(ON_TIME / 16);
+        let (before, after) = (step(before), step(self.slowness));
+        if before != after {
+            for (cost, measured) in self.costs.iter_mut().zip(&self.measured) {
+                *cost = measured.as_ref().map(|curve| curve.slowed(after));
+            }
+        }
+        after > before
+    }
+}

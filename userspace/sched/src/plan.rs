@@ -1,0 +1,197 @@
+//! The plan of one engine: the sequence of what it has promised, and the check of the promises.
+//!
+//! A plan is a sequence of groups, each a batch of jobs of one model. It is a certificate: walked
+//! from the engine's next free instant with the measured costs, every group ends by the earliest
+//! due time of its members. [`walk`] is that check, and every change of a plan passes it before
+//! the change is made.
+//!
+//! Two things happen to a plan without a check, and neither can break it:
+//! - **It begins earlier than it was checked for.** Each start is the sum of the intervals before it
+//!   and the first start, so every end moves to the same or an earlier instant.
+//! - **A job leaves** (cancelled, displaced, given up). Its group gets smaller or goes. Costs never
+//!   fall with the batch ([`Curve`]), so no interval and no latency in the sum grows.
+//!
+//! There is one sequence an engine and no job waits for another engine, so Graham's anomalies (all
+//! runs get shorter, the schedule gets longer) have nothing to work on.
+
+use std::cmp::Reverse;
+
+use crate::cost::{Curve, Nanos};
+
+/// A job that waits in a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// By when it is planned to end: its deadline less the policy's slack.
+    pub due: Nanos,
+    /// What its stream had used when it came; among equals the stream that used less is first.
+    pub turn: u64,
+    /// Number of its admission.
+    pub seq: u64,
+    /// Index of its job.
+    pub job: u32,
+    /// Model, by number.
+    pub model: u16,
+    /// Priority.
+    pub priority: u8,
+    /// The first of its group.
+    pub leads: bool,
+}
+
+impl Entry {
+    /// Where there is no newcomer.
+    pub const NOBODY: Entry =
+        Entry { due: 0, turn: 0, seq: 0, job: 0, model: 0, priority: 0, leads: false };
+
+    /// Earliest due time first, then the higher priority, then the stream that used less.
+    fn key(&self) -> (Nanos, Reverse<u8>, u64, u64) {
+        (self.due, Reverse(self.priority), self.turn, self.seq)
+    }
+}
+
+/// A change that is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Edit {
+    /// None: the plan as it is.
+    Keep,
+    /// The newcomer as a group of its own, before the entry at this index.
+    Alone(usize),
+    /// The newcomer joins the group that begins at this index.
+    Join(usize),
+}
+
+/// A plan that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Walked {
+    /// When the engine is free of it.
+    pub end: Nanos,
+    /// When the newcomer ends.
+    pub finish: Nanos,
+    /// By how much the tightest group keeps its promise.
+    pub slack: Nanos,
+}
+
+/// A promise that would be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Miss {
+    /// Index behind the group's last entry.
+    pub behind: usize,
+    /// The newcomer is in that group.
+    pub newcomer: bool,
+    /// When the group would end.
+    pub finish: Nanos,
+    /// When it has to.
+    pub due: Nanos,
+}
+
+/// What is held against the promises.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// Costs by model; a model in the plan has them.
+    pub costs: &'a [Option<Curve>],
+    /// First start.
+    pub base: Nanos,
+    /// Groups before this index may use up the policy's slack: nothing that is tried delays them.
+    pub firm_from: usize,
+    /// The policy's slack.
+    pub grace: Nanos,
+}
+
+/// Checks a plan with a change.
+pub(crate) fn walk(
+    plan: &[Entry],
+    terms: &Terms<'_>,
+    newcomer: &Entry,
+    edit: Edit,
+) -> Result<Walked, Miss> {
+    let mut at = terms.base;
+    let mut out = Walked { end: at, finish: at, slack: Nanos::MAX };
+    let mut group = |index: usize, behind: usize, size: usize, model, due: Nanos, new: bool| {
+        let cost = terms.costs[usize::from(model)].as_ref().map(|curve| curve.cost(size));
+        let Some(cost) = cost else { unreachable!("a model in a plan has costs") };
+        let finish = at.saturating_add(cost.latency);
+        let due = if index < terms.firm_from { due.saturating_add(terms.grace) } else { due };
+        if finish > due {
+            return Err(Miss { behind, newcomer: new, finish, due });
+        }
+        at = at.saturating_add(cost.interval);
+        out.end = at;
+        out.slack = out.slack.min(due - finish);
+        if new {
+            out.finish = finish;
+        }
+        Ok(())
+    };
+    let mut index = 0;
+    while index < plan.len() {
+        if matches!(edit, Edit::Alone(before) if before == index) {
+            group(index, index, 1, newcomer.model, newcomer.due, true)?;
+        }
+        let behind = group_end(plan, index);
+        let members = &plan[index..behind];
+        let mut due = members.iter().fold(Nanos::MAX, |due, entry| due.min(entry.due));
+        let joined = matches!(edit, Edit::Join(leader) if leader == index);
+        if joined {
+            due = due.min(newcomer.due);
+        }
+        let size = members.len() + usize::from(joined);
+        group(index, behind, size, members[0].model, due, joined)?;
+        index = behind;
+    }
+    if matches!(edit, Edit::Alone(before) if before == index) {
+        group(index, index, 1, newcomer.model, newcomer.due, true)?;
+    }
+    Ok(out)
+}
+
+/// Index behind the group that begins at `index`.
+pub(crate) fn group_end(plan: &[Entry], index: usize) -> usize {
+    plan[index + 1..].iter().position(|entry| entry.leads).map_or(plan.len(), |n| index + 1 + n)
+}
+
+/// The leader's index of the group that the entry at `index` is in.
+pub(crate) fn group_start(plan: &[Entry], index: usize) -> usize {
+    plan[..=index].iter().rposition(|entry| entry.leads).unwrap_or(0)
+}
+
+/// Where a group of the newcomer alone goes: before the first group that is due later.
+pub(crate) fn position(plan: &[Entry], newcomer: &Entry) -> usize {
+    let later = |entry: &Entry| entry.leads && entry.key() > newcomer.key();
+    plan.iter().position(later).unwrap_or(plan.len())
+}
+
+/// The groups nearest to `at`, one on each side, that the newcomer may join.
+pub(crate) fn joinable(
+    plan: &[Entry],
+    model: u16,
+    largest: usize,
+    at: usize,
+) -> [Option<usize>; 2] {
+    let has_room = |index: &usize| {
+        let entry = &plan[*index];
+        entry.leads && entry.model == model && group_end(plan, *index) - index < largest
+    };
+    [(0..at).rev().find(has_room), (at..plan.len()).find(has_room)]
+}
+
+/// Makes a change that was checked.
+pub(crate) fn apply(plan: &mut Vec<Entry>, newcomer: Entry, edit: Edit) {
+    match edit {
+        Edit::Keep => {}
+        Edit::Alone(before) => plan.insert(before, Entry { leads: true, ..newcomer }),
+        Edit::Join(leader) => {
+            let behind = group_end(plan, leader);
+            plan.insert(behind, Entry { leads: false, ..newcomer });
+        }
+    }
+}
+
+/// Takes an entry out; the next of its group leads then.
+pub(crate) fn remove(plan: &mut Vec<Entry>, index: usize) -> Entry {
+    let entry = plan.remove(index);
+    if entry.leads
+        && let Some(next) = plan.get_mut(index)
+    {
+        next.leads = true;
+    }
+    entry
+}
