@@ -17,6 +17,7 @@ mod outputs;
 mod picture;
 mod reach;
 mod rpu_image;
+mod sched;
 mod serve;
 mod simulator;
 mod slots;
@@ -34,6 +35,7 @@ pub use outputs::outputs;
 pub use picture::picture;
 pub use reach::{agent_line, target};
 pub use rpu_image::rpu_image;
+pub use sched::sched_load;
 pub use serve::{config_pbtxt, infer_request};
 pub use simulator::{fault_name, simulator};
 pub use slots::slot_record;
@@ -44,7 +46,7 @@ pub use worker::worker_messages;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also the name of its program and of its seeds' folder.
-pub const TARGETS: [(&str, Target); 32] = [
+pub const TARGETS: [(&str, Target); 33] = [
     ("agent_line", agent_line),
     ("bitstream", bitstream),
     ("bitstream_record", bitstream_record),
@@ -73,6 +75,7 @@ pub const TARGETS: [(&str, Target); 32] = [
     ("recipe", recipe),
     ("result", result),
     ("rpu_image", rpu_image),
+    ("sched_load", sched_load),
     ("simulator", simulator),
     ("slot_record", slot_record),
     ("target", target),

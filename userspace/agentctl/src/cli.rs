@@ -164,6 +164,7 @@ Examples:
   agentctl policy diff line.yaml new.yaml           what changes, by meaning
   agentctl --target unix:///run/tandem/agent.sock policy apply new.yaml
   agentctl --target unix:///run/tandem/agent.sock policy explain bus.jpg --stream packing-1
+  agentctl policy tune load.jsonl --cost detect=1:8,4:20   which drop, queue, batch and slack serve best
 
 Exit codes: 0 it is good, in force, or the same; 1 it was refused or could not be read;
 4 the two of diff differ. userspace/policy/README.md has the format.")]
@@ -304,6 +305,8 @@ pub enum Policy {
         #[arg(long, value_name = "MS")]
         deadline_ms: Option<u32>,
     },
+    /// Simulate a load with a grid of choices (drop, queue, batch, slack), the best first
+    Tune(crate::command::tune::Tune),
 }
 
 /// `bench`.

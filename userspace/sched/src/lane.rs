@@ -38,14 +38,29 @@ pub(crate) struct Lane {
     /// The measured costs times the slowness.
     costs: Vec<Option<Curve>>,
     slowness: u64,
+    /// Most runs at once: as many as start within the longest latency, at the shortest intervals.
+    depth: usize,
+}
+
+/// Most runs that an engine has at once, and most jobs in them.
+pub(crate) fn in_flight(curves: &[Option<Curve>]) -> (usize, usize) {
+    let costs = curves.iter().flatten().flat_map(|c| (1..=c.largest()).map(|b| c.cost(b)));
+    let (latency, interval) = costs.fold((1, Nanos::MAX), |(latency, interval), cost| {
+        (cost.latency.max(latency), cost.interval.min(interval))
+    });
+    let depth = latency.div_ceil(interval).min(MAX_RUNS as u64) as usize;
+    let batch = curves.iter().flatten().map(Curve::largest).max().unwrap_or(0);
+    (depth, depth * batch)
 }
 
 impl Lane {
     pub fn new(measured: Vec<Option<Curve>>, jobs: usize) -> Lane {
+        let (depth, _) = in_flight(&measured);
         Lane {
+            depth,
             // One more: a change is made on a copy before what it displaces has left.
             plan: Vec::with_capacity(jobs + 1),
-            runs: Vec::with_capacity(MAX_RUNS),
+            runs: Vec::with_capacity(depth),
             free_at: 0,
             alive: true,
             costs: measured.clone(),
@@ -74,7 +89,7 @@ impl Lane {
     pub fn is_ready(&self, now: Nanos) -> bool {
         self.alive
             && now >= self.free_at
-            && self.runs.len() < MAX_RUNS
+            && self.runs.len() < self.depth
             && self.runs.iter().all(|run| run.expected > now)
     }
 

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(shares.classes[7].level, 100);
         assert_eq!((shares.depth(0, 1000, 80), shares.depth(1, 1000, 80)), (80, 80));
         let shares = after(&[(1, 1_000_000, 1), (1, 0, 10)]);
-        assert_eq!(shares.depth(0, 1000, 80), 80, "the other wants next to nothing");
+        assert_eq!(shares.depth(0, 1000, 80), 80 * 999_990 / 1_000_000, "the other wants 10");
         let shares = after(&[(1, 1_000_000, 1), (1, 1, 10_000_000), (1, 1, 10_000_000)]);
         assert_eq!(shares.depth(0, 1000, 80), 80 * 333_334 / 1_000_000);
         let shares = after(&[(1, 1000, 9), (1, 0, 900), (1, 0, 900), (1, 0, 900), (1, 0, 900)]);

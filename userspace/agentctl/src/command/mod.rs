@@ -16,6 +16,7 @@ pub mod proxy;
 mod recipe;
 mod status;
 mod tensor;
+pub mod tune;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,7 @@ pub fn run(cli: &Cli, output: &mut Output) -> anyhow::Result<u8> {
         Command::Policy(Policy::Diff { before, after }) => {
             return policy::diff(before, after, output);
         }
+        Command::Policy(Policy::Tune(args)) => return tune::run(args, output),
         Command::Policy(Policy::Check { file }) if cli.target == Target::Virtual => {
             return policy::check_here(file, output);
         }

@@ -1,4 +1,4 @@
-//! `policy`: check, diff, apply, show, explain.
+//! `policy`: check, diff, apply, show, explain; `tune` has its own file.
 
 use std::path::Path;
 
@@ -72,6 +72,7 @@ pub(super) async fn policy(
             }
         }
         Policy::Diff { before, after } => diff(before, after, output),
+        Policy::Tune(args) => super::tune::run(args, output),
     }
 }
 

@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 use tandem_policy::EngineSet;
 
 use crate::answer::{Answer, Counters, Outcome, Refusal};
-use crate::cost::{MAX_BATCH, MAX_RUNS, Nanos};
+use crate::cost::{Curve, Nanos};
 use crate::job::{JobId, Jobs, State};
-use crate::lane::Lane;
+use crate::lane::{Lane, in_flight};
 use crate::plan::{self, Entry};
 use crate::share::Shares;
 use blocked::Blocked;
@@ -106,17 +106,16 @@ impl Scheduler {
         if models > usize::from(u16::MAX) {
             return Err(ConfigError::Models(models));
         }
-        // What waits, and what engines can have: answers that nobody takes are all that can fill it.
-        let waiting = config.jobs as usize;
-        let table = waiting + engines.len() * MAX_RUNS * MAX_BATCH;
-        let lane = |engine: &EngineConfig| {
-            let limited = engine.curves.iter().map(|curve| {
-                curve.map(|curve| curve.limited(config.largest_batch))
-            });
-            Lane::new(limited.collect(), table)
+        let limited = |engine: &EngineConfig| -> Vec<Option<Curve>> {
+            let curves = engine.curves.iter();
+            curves.map(|curve| curve.map(|curve| curve.limited(config.largest_batch))).collect()
         };
+        // What waits, and what engines can have: only answers that nobody takes can fill the table.
+        let waiting = config.jobs as usize;
+        let running: usize = engines.iter().map(|engine| in_flight(&limited(engine)).1).sum();
+        let table = waiting + running;
         Ok(Scheduler {
-            lanes: engines.iter().map(lane).collect(),
+            lanes: engines.iter().map(|engine| Lane::new(limited(engine), table)).collect(),
             jobs: Jobs::with_capacity(table),
             streams: Vec::with_capacity(config.streams as usize),
             shares: Shares::new(config.share_window, config.streams as usize),
@@ -257,7 +256,7 @@ impl Scheduler {
         &self,
         model: u16,
         engines: EngineSet,
-    ) -> impl Iterator<Item = (&crate::Curve, bool)> {
+    ) -> impl Iterator<Item = (&Curve, bool)> {
         let allowed = self.lanes.iter().enumerate().filter(move |(at, _)| engines.has(*at));
         allowed.filter_map(move |(_, lane)| Some((lane.curve(model)?, lane.alive)))
     }
@@ -265,7 +264,7 @@ impl Scheduler {
 
 /// Why nothing can run a job, or how long the quickest engine needs.
 fn quickest<'a>(
-    curves: impl Iterator<Item = (&'a crate::Curve, bool)>,
+    curves: impl Iterator<Item = (&'a Curve, bool)>,
 ) -> Result<Nanos, Refusal> {
     let mut quickest = Err(Refusal::NoEngine);
     for (curve, alive) in curves {
