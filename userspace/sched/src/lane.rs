@@ -113,6 +113,11 @@ impl Lane {
         plan::walk(plan, &self.terms(now, firm_from, grace), &Entry::NOBODY, Edit::Keep)
     }
 
+    /// Packs `plan`, or a changed copy, anew; true if the result keeps every promise.
+    pub fn repack(&self, plan: &mut [Entry], into: &mut Vec<Entry>, now: Nanos) -> bool {
+        plan::pack(plan, into, &self.terms(now, 0, 0)) && self.check(into, now, 0, 0).is_ok()
+    }
+
     /// Checks this engine's plan with a change.
     pub fn check_edit(
         &self,

@@ -185,6 +185,45 @@ pub(crate) fn apply(plan: &mut Vec<Entry>, newcomer: Entry, edit: Edit) {
     }
 }
 
+/// Longest plan that is packed anew: packing looks through the plan once for each group.
+const PACKED: usize = 256;
+/// Marks an entry of a list that is in a group already.
+const TAKEN: u32 = u32::MAX;
+
+/// Packs all jobs of `list` anew: by due time, each first one with as many of its model behind it
+/// as its own due time allows. The result is no better than its [`walk`] says.
+pub(crate) fn pack(list: &mut [Entry], into: &mut Vec<Entry>, terms: &Terms<'_>) -> bool {
+    if list.len() > PACKED {
+        return false;
+    }
+    list.sort_unstable_by_key(Entry::key);
+    into.clear();
+    let mut at = terms.base;
+    for first in 0..list.len() {
+        if list[first].job == TAKEN {
+            continue;
+        }
+        let leader = Entry { leads: true, ..list[first] };
+        let Some(curve) = &terms.costs[usize::from(leader.model)] else { return false };
+        into.push(leader);
+        let mut size = 1;
+        for other in &mut list[first + 1..] {
+            let fits = size < curve.largest()
+                && at.saturating_add(curve.cost(size + 1).latency) <= leader.due;
+            if !fits {
+                break;
+            }
+            if other.model == leader.model && other.job != TAKEN {
+                into.push(Entry { leads: false, ..*other });
+                other.job = TAKEN;
+                size += 1;
+            }
+        }
+        at = at.saturating_add(curve.cost(size).interval);
+    }
+    true
+}
+
 /// Takes an entry out; the next of its group leads then.
 pub(crate) fn remove(plan: &mut Vec<Entry>, index: usize) -> Entry {
     let entry = plan.remove(index);

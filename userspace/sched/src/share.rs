@@ -4,8 +4,8 @@
 //! what it was refused, in ns of an engine's time) is known, and so is what all were given. The
 //! fair level of a priority is the one of max-min fairness: the level `l` with
 //! `sum(min(demand, l * weight)) = sum(given)`. A stream that got more than the level in the window
-//! that slides behind now may fill its time to the deadline only in the ratio of level to use, down
-//! to a quarter. So the room it leaves is there for streams that got less, and nothing that was
+//! that slides behind now, by more than a half (jobs come in bursts), may fill its time to the
+//! deadline only in the ratio of that to its use, down to a quarter. So the room it leaves is there for streams that got less, and nothing that was
 //! admitted has to be taken back for fairness among equals. Where nothing was refused there is no
 //! level, and a stream alone has everything. An engine that would stand idle takes any stream's job.
 
@@ -121,6 +121,7 @@ impl Shares {
     /// How far ahead of `now` a job of the stream that is due in `ahead` may be planned.
     pub fn depth(&self, stream: u32, now: Nanos, ahead: Nanos) -> Nanos {
         let level = self.classes[usize::from(self.streams[stream as usize].priority)].level;
+        let level = level.saturating_add(level / 2);
         let used = self.used(stream, now);
         if used <= level {
             return ahead;
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(shares.classes[7].level, 350);
         assert_eq!(shares.depth(0, 1000, 80), 80);
         assert_eq!(shares.depth(1, 1000, 80), 80);
-        assert_eq!(shares.depth(2, 1000, 80), 80 * 350 / 600);
+        assert_eq!(shares.depth(2, 1000, 80), 80 * 525 / 600);
     }
 
     #[test]
@@ -178,11 +179,11 @@ mod tests {
         assert_eq!(shares.classes[7].level, 100);
         assert_eq!((shares.depth(0, 1000, 80), shares.depth(1, 1000, 80)), (80, 80));
         let shares = after(&[(1, 1_000_000, 1), (1, 0, 10)]);
-        assert_eq!(shares.depth(0, 1000, 80), 80 * 999_990 / 1_000_000, "the other wants 10");
+        assert_eq!(shares.depth(0, 1000, 80), 80, "the other wants 10");
         let shares = after(&[(1, 1_000_000, 1), (1, 1, 10_000_000), (1, 1, 10_000_000)]);
-        assert_eq!(shares.depth(0, 1000, 80), 80 * 333_334 / 1_000_000);
+        assert_eq!(shares.depth(0, 1000, 80), 80 * 500_001 / 1_000_000);
         let shares = after(&[(1, 1000, 9), (1, 0, 900), (1, 0, 900), (1, 0, 900), (1, 0, 900)]);
-        assert_eq!(shares.depth(0, 1000, 80), 20);
+        assert_eq!(shares.depth(0, 1000, 80), 24);
     }
 
     #[test]

@@ -34,15 +34,15 @@ fn a_refusal_says_what_is_needed_and_what_there_is() {
     let mut submit = |deadline| scheduler.submit(0, job(streams[0], deadline, 0));
     let error = submit(9 * MS).unwrap_err();
     assert_eq!(error, Refusal::TooLate { needed: 10 * MS, available: 9 * MS });
-    submit(10 * MS).unwrap();
-    assert_eq!(
-        submit(19 * MS).unwrap_err().to_string(),
-        "It would be done in 20000 us, the deadline is in 19000 us: the engines are full"
-    );
     submit(20 * MS).unwrap();
-    // Before the second it would be in time, and the second not any more.
-    let error = submit(20 * MS - 1).unwrap_err();
+    submit(20 * MS).unwrap();
+    // First it would be in time, and the last not any more.
+    let error = submit(19 * MS).unwrap_err();
     assert_eq!(error, Refusal::WouldDelay { needed: 30 * MS, available: 20 * MS });
+    assert_eq!(
+        submit(25 * MS).unwrap_err().to_string(),
+        "It would be done in 30000 us, the deadline is in 25000 us: the engines are full"
+    );
     submit(30 * MS).unwrap();
     submit(40 * MS).unwrap();
     let error = submit(90 * MS).unwrap_err();
@@ -102,7 +102,7 @@ fn block_waits_for_room_until_waiting_is_useless() {
     let first = scheduler.submit(0, job(streams[0], 300 * MS, 5)).unwrap();
     assert!(scheduler.cancel(first.job, 0));
     assert_eq!(scheduler.waiting(streams[0]), (2, 2));
-    assert_eq!(scheduler.next_wake(0), 10 * MS + 1, "the run would be behind its time");
+    assert_eq!(scheduler.next_wake(0), 10 * MS, "the next start");
     scheduler.finish(started.run, Ended::Done, 5 * MS);
     answers(&mut scheduler);
     assert_eq!(scheduler.waiting(streams[0]), (3, 1), "the run was quicker, so there is room");
@@ -181,7 +181,8 @@ fn measured_slowness_feeds_the_next_admissions() {
     // Both engines take two and a half times as long from the fifth second on, and vary.
     world.jitter = 0.1;
     world.events = vec![(5000 * MS, Event::Slow(0, 250)), (5000 * MS, Event::Slow(1, 250))];
-    let mut queue = Ours::new(&load, &costs, Choice::default()).unwrap();
+    let choice = Choice { slack_ns: 5 * MS, ..Choice::default() };
+    let mut queue = Ours::new(&load, &costs, choice).unwrap();
     let fates = world.run(&mut queue);
     let report = Report::new(&load, &fates);
     println!("{report:?} {:?}", queue.scheduler.total());

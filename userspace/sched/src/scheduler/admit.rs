@@ -80,8 +80,8 @@ impl Scheduler {
         }
     }
 
-    /// Promises a job its end if there is room, within its stream's queue and share. Lower
-    /// priorities make room where there is none else.
+    /// Promises a job its end if there is room, within its stream's queue and share. Plans
+    /// are packed anew, and lower priorities go, where there is none else.
     pub(super) fn offer(&mut self, now: Nanos, index: u32) -> Result<Option<Planned>, Refusal> {
         let (job, entry) = (self.jobs[index], self.entry(index));
         let stream = &self.streams[job.stream as usize];
@@ -96,7 +96,7 @@ impl Scheduler {
             Err(Refusal::TooLate { needed, available }) => {
                 return Err(Refusal::TooLate { needed, available });
             }
-            Err(refusal) => self.displace(now, index, entry, limit).ok_or(refusal)?,
+            Err(refusal) => self.squeeze_in(now, index, entry, limit).ok_or(refusal)?,
         };
         self.streams[job.stream as usize].counters.admitted += 1;
         Ok(Some(planned))
@@ -216,7 +216,8 @@ impl Scheduler {
             }
         }
         scratch[place] = Entry { leads: scratch[place].leads, ..entry };
-        let kept = self.lanes[at].check(&scratch, now, place, self.config.slack).is_ok();
+        let firm_from = plan::group_start(&scratch, place);
+        let kept = self.lanes[at].check(&scratch, now, firm_from, self.config.slack).is_ok();
         if kept {
             std::mem::swap(&mut self.lanes[at].plan, &mut scratch);
         }

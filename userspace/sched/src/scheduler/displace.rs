@@ -1,4 +1,5 @@
-//! A higher priority takes the room of lower ones, where there is none else.
+//! Where there is no room as it is: the plan is packed anew, and a higher priority takes the room of
+//! lower ones.
 
 use std::cmp::Reverse;
 
@@ -19,10 +20,10 @@ pub(super) fn victim(plan: &[Entry], below: Option<u8>) -> Option<usize> {
 }
 
 impl Scheduler {
-    /// Makes room on the engine where the fewest jobs of lower priority have to go, so that the
-    /// newcomer ends by `limit`. They go to other engines where they fit, and have their answer
-    /// otherwise.
-    pub(super) fn displace(
+    /// Makes room on the engine where the fewest jobs of lower priority have to go, none at best, so
+    /// that the newcomer ends by `limit`. They go to other engines where they fit, and have their
+    /// answer otherwise.
+    pub(super) fn squeeze_in(
         &mut self,
         now: Nanos,
         index: u32,
@@ -35,6 +36,9 @@ impl Scheduler {
                 && best.is_none_or(|(fewest, _)| victims < fewest)
             {
                 best = Some((victims, lane));
+                if victims == 0 {
+                    break;
+                }
             }
         }
         let (_, lane) = best?;
@@ -67,14 +71,20 @@ impl Scheduler {
         let allowed = self.jobs[index].engines.has(lane);
         let lane = &self.lanes[lane];
         lane.curve(entry.model).filter(|_| allowed && lane.alive)?;
-        victim(&lane.plan, Some(entry.priority))?;
-        let (plan, victims) = (&mut self.scratch, &mut self.victims);
+        let (plan, packed, victims) = (&mut self.scratch, &mut self.packed, &mut self.victims);
         plan.clone_from(&lane.plan);
         victims.clear();
         let mut place = plan::position(plan, entry);
         let limited = Entry { due: entry.due.min(limit), ..*entry };
         plan::apply(plan, limited, Edit::Alone(place));
         while let Err(miss) = lane.check(plan, now, place, self.config.slack) {
+            // Packing sorts its list, so it has one of its own.
+            self.list.clone_from(plan);
+            if lane.repack(&mut self.list, packed, now) {
+                std::mem::swap(plan, packed);
+                place = plan.iter().position(|other| other.job == index)?;
+                break;
+            }
             let goes = victim(&plan[..miss.behind], Some(entry.priority))?;
             victims.push(plan::remove(plan, goes).job);
             place -= usize::from(goes < place);

@@ -87,8 +87,13 @@ pub struct Scheduler {
     blocked: Blocked,
     /// A changed plan that is being checked.
     scratch: Vec<Entry>,
+    /// Its jobs, and the same packed anew.
+    list: Vec<Entry>,
+    packed: Vec<Entry>,
     /// Jobs that lose their place.
     victims: Vec<u32>,
+    /// Jobs of an engine that was lost.
+    orphans: Vec<u32>,
     admissions: u64,
     runs: u64,
 }
@@ -122,7 +127,10 @@ impl Scheduler {
             answers: VecDeque::with_capacity(table),
             blocked: Blocked::with_capacity(waiting),
             scratch: Vec::with_capacity(table + 1),
+            list: Vec::with_capacity(table + 1),
+            packed: Vec::with_capacity(table + 1),
             victims: Vec::with_capacity(table),
+            orphans: Vec::with_capacity(table),
             admissions: 0,
             runs: 0,
             config,

@@ -87,7 +87,7 @@ impl Scheduler {
     pub fn lose(&mut self, engine: usize, now: Nanos) {
         let Some(lane) = self.lanes.get_mut(engine).filter(|lane| lane.alive) else { return };
         lane.alive = false;
-        let mut jobs = std::mem::take(&mut self.victims);
+        let mut jobs = std::mem::take(&mut self.orphans);
         jobs.clear();
         jobs.extend(lane.plan.drain(..).map(|entry| entry.job));
         jobs.iter().for_each(|index| self.left_plan(*index));
@@ -110,7 +110,7 @@ impl Scheduler {
         for index in jobs.drain(..) {
             self.replan(now, index);
         }
-        self.victims = jobs;
+        self.orphans = jobs;
         self.settle(now);
     }
 
@@ -122,13 +122,7 @@ impl Scheduler {
                 self.commit(index, entry, place);
                 true
             }
-            Err(_) => {
-                // `displace` has its own list of victims.
-                let lost = std::mem::take(&mut self.victims);
-                let placed = self.displace(now, index, entry, entry.due).is_some();
-                self.victims = lost;
-                placed
-            }
+            Err(_) => self.squeeze_in(now, index, entry, entry.due).is_some(),
         };
         match placed {
             true => self.streams[stream].counters.moved += 1,
