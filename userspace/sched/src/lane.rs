@@ -38,6 +38,8 @@ pub(crate) struct Lane {
     /// The measured costs times the slowness.
     costs: Vec<Option<Curve>>,
     slowness: u64,
+    /// Size of a batch that the demand makes likely, by model.
+    reserve: Vec<u8>,
     /// Most runs at once: as many as start within the longest latency, at the shortest intervals.
     depth: usize,
 }
@@ -64,6 +66,7 @@ impl Lane {
             free_at: 0,
             alive: true,
             costs: measured.clone(),
+            reserve: vec![1; measured.len()],
             measured,
             slowness: ON_TIME,
         }
@@ -98,8 +101,16 @@ impl Lane {
         self.plan.is_empty() && self.is_ready(now)
     }
 
-    fn terms(&self, now: Nanos, firm_from: usize, grace: Nanos) -> Terms<'_> {
-        Terms { costs: &self.costs, base: self.base(now), firm_from, grace }
+    fn terms(&self, now: Nanos, firm_from: usize, grace: Nanos, reserves: bool) -> Terms<'_> {
+        let reserve = reserves.then_some(self.reserve.as_slice());
+        Terms { costs: &self.costs, base: self.base(now), firm_from, grace, reserve }
+    }
+
+    /// Reserves room in batches for this demand, in thousandths of what single runs can do.
+    pub fn reserve_for(&mut self, demand: u64) {
+        for (reserve, curve) in self.reserve.iter_mut().zip(&self.measured) {
+            *reserve = curve.map_or(1, |curve| curve.batch_for(demand) as u8);
+        }
     }
 
     /// Checks `plan`, this engine's or a changed copy; groups before `firm_from` have the grace.
@@ -109,16 +120,25 @@ impl Lane {
         now: Nanos,
         firm_from: usize,
         grace: Nanos,
+        reserves: bool,
     ) -> Result<Walked, Miss> {
-        plan::walk(plan, &self.terms(now, firm_from, grace), &Entry::NOBODY, Edit::Keep)
+        let terms = self.terms(now, firm_from, grace, reserves);
+        plan::walk(plan, &terms, &Entry::NOBODY, Edit::Keep)
     }
 
     /// Packs `plan`, or a changed copy, anew; true if the result keeps every promise.
-    pub fn repack(&self, plan: &mut [Entry], into: &mut Vec<Entry>, now: Nanos) -> bool {
-        plan::pack(plan, into, &self.terms(now, 0, 0)) && self.check(into, now, 0, 0).is_ok()
+    pub fn repack(
+        &self,
+        plan: &mut [Entry],
+        into: &mut Vec<Entry>,
+        now: Nanos,
+        reserves: bool,
+    ) -> bool {
+        plan::pack(plan, into, &self.terms(now, 0, 0, reserves))
+            && self.check(into, now, 0, 0, reserves).is_ok()
     }
 
-    /// Checks this engine's plan with a change.
+    /// Checks this engine's plan with a change, with room for batches that the demand needs.
     pub fn check_edit(
         &self,
         now: Nanos,
@@ -130,7 +150,9 @@ impl Lane {
             Edit::Keep => usize::MAX,
             Edit::Alone(at) | Edit::Join(at) => at,
         };
-        plan::walk(&self.plan, &self.terms(now, firm_from, grace), newcomer, edit)
+        // Where nothing waits there is nobody whose batch would be cut short.
+        let terms = self.terms(now, firm_from, grace, !self.plan.is_empty());
+        plan::walk(&self.plan, &terms, newcomer, edit)
     }
 
     /// When the group of the entry at `index` ends by the plan.

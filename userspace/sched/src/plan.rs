@@ -94,6 +94,14 @@ pub(crate) struct Terms<'a> {
     pub firm_from: usize,
     /// The policy's slack.
     pub grace: Nanos,
+    /// Groups count as at least this large, by model: room for jobs that will join them.
+    pub reserve: Option<&'a [u8]>,
+}
+
+impl Terms<'_> {
+    fn counted(&self, model: u16, size: usize) -> usize {
+        self.reserve.map_or(size, |reserve| size.max(reserve[usize::from(model)].into()))
+    }
 }
 
 /// Checks a plan with a change.
@@ -105,8 +113,8 @@ pub(crate) fn walk(
 ) -> Result<Walked, Miss> {
     let mut at = terms.base;
     let mut out = Walked { end: at, finish: at, slack: Nanos::MAX };
-    let mut group = |index: usize, behind: usize, size: usize, model, due: Nanos, new: bool| {
-        let cost = terms.costs[usize::from(model)].as_ref().map(|curve| curve.cost(size));
+    let mut group = |index: usize, behind: usize, size: usize, model: u16, due: Nanos, new: bool| {
+        let cost = terms.costs[usize::from(model)].as_ref().map(|curve| curve.cost(terms.counted(model, size)));
         let Some(cost) = cost else { unreachable!("a model in a plan has costs") };
         let finish = at.saturating_add(cost.latency);
         let due = if index < terms.firm_from { due.saturating_add(terms.grace) } else { due };
@@ -208,8 +216,9 @@ pub(crate) fn pack(list: &mut [Entry], into: &mut Vec<Entry>, terms: &Terms<'_>)
         into.push(leader);
         let mut size = 1;
         for other in &mut list[first + 1..] {
+            let larger = terms.counted(leader.model, size + 1);
             let fits = size < curve.largest()
-                && at.saturating_add(curve.cost(size + 1).latency) <= leader.due;
+                && at.saturating_add(curve.cost(larger).latency) <= leader.due;
             if !fits {
                 break;
             }
@@ -219,7 +228,7 @@ pub(crate) fn pack(list: &mut [Entry], into: &mut Vec<Entry>, terms: &Terms<'_>)
                 size += 1;
             }
         }
-        at = at.saturating_add(curve.cost(size).interval);
+        at = at.saturating_add(curve.cost(terms.counted(leader.model, size)).interval);
     }
     true
 }

@@ -118,7 +118,8 @@ fn the_top_priority_loses_nothing_at_twice_the_load() {
     for (at, stream) in load.streams.iter_mut().enumerate() {
         stream.priority = if top(at) { 9 } else { (at % 3) as u8 };
     }
-    let (report, fates, total) = ours(&load, &costs, Choice::default());
+    let choice = Choice { queue: 32, ..Choice::default() };
+    let (report, fates, total) = ours(&load, &costs, choice);
     let lost = load.arrivals.iter().zip(&fates);
     let lost = lost.filter(|(a, fate)| top(a.stream as usize) && fate.outcome != Outcome::Done);
     let lost: Vec<_> = lost.collect();

@@ -22,13 +22,14 @@ impl Scheduler {
     /// # Errors
     /// See [`Refusal`]. The job is forgotten then; nothing else has changed.
     pub fn submit(&mut self, now: Nanos, request: Request) -> Result<Submitted, Refusal> {
-        self.shares.roll(now);
+        self.roll(now);
         let Some(stream) = self.streams.get_mut(request.stream.0 as usize) else {
             return Err(Refusal::Unknown);
         };
         stream.counters.submitted += 1;
         let intervals = self.curves(request.model, request.engines);
         let charge = intervals.map(|(curve, _)| curve.cost(1).interval).min().unwrap_or(0);
+        self.demand.came(charge);
         self.enter(now, &request, charge).inspect_err(|refusal| {
             self.streams[request.stream.0 as usize].counters.refused(refusal);
             self.shares.refuse(request.stream.0, charge);
@@ -217,7 +218,7 @@ impl Scheduler {
         }
         scratch[place] = Entry { leads: scratch[place].leads, ..entry };
         let firm_from = plan::group_start(&scratch, place);
-        let kept = self.lanes[at].check(&scratch, now, firm_from, self.config.slack).is_ok();
+        let kept = self.lanes[at].check(&scratch, now, firm_from, self.config.slack, false).is_ok();
         if kept {
             std::mem::swap(&mut self.lanes[at].plan, &mut scratch);
         }

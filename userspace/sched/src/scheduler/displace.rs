@@ -30,9 +30,23 @@ impl Scheduler {
         entry: Entry,
         limit: Nanos,
     ) -> Option<Planned> {
+        // Batches are cut short only for a higher priority.
+        let reserved = self.squeeze(now, index, entry, limit, true);
+        let lowest = self.streams.iter().all(|stream| stream.config.priority >= entry.priority);
+        reserved.or_else(|| if lowest { None } else { self.squeeze(now, index, entry, limit, false) })
+    }
+
+    fn squeeze(
+        &mut self,
+        now: Nanos,
+        index: u32,
+        entry: Entry,
+        limit: Nanos,
+        reserves: bool,
+    ) -> Option<Planned> {
         let mut best: Option<(usize, usize)> = None;
         for lane in 0..self.lanes.len() {
-            if let Some(victims) = self.make_room(lane, now, index, &entry, limit)
+            if let Some(victims) = self.make_room(lane, now, index, &entry, limit, reserves)
                 && best.is_none_or(|(fewest, _)| victims < fewest)
             {
                 best = Some((victims, lane));
@@ -42,7 +56,7 @@ impl Scheduler {
             }
         }
         let (_, lane) = best?;
-        self.make_room(lane, now, index, &entry, limit)?;
+        self.make_room(lane, now, index, &entry, limit, reserves)?;
         std::mem::swap(&mut self.lanes[lane].plan, &mut self.scratch);
         self.entered_plan(index, lane);
         let mut victims = std::mem::take(&mut self.victims);
@@ -67,6 +81,7 @@ impl Scheduler {
         index: u32,
         entry: &Entry,
         limit: Nanos,
+        reserves: bool,
     ) -> Option<usize> {
         let allowed = self.jobs[index].engines.has(lane);
         let lane = &self.lanes[lane];
@@ -77,10 +92,10 @@ impl Scheduler {
         let mut place = plan::position(plan, entry);
         let limited = Entry { due: entry.due.min(limit), ..*entry };
         plan::apply(plan, limited, Edit::Alone(place));
-        while let Err(miss) = lane.check(plan, now, place, self.config.slack) {
+        while let Err(miss) = lane.check(plan, now, place, self.config.slack, reserves) {
             // Packing sorts its list, so it has one of its own.
             self.list.clone_from(plan);
-            if lane.repack(&mut self.list, packed, now) {
+            if lane.repack(&mut self.list, packed, now, reserves) {
                 std::mem::swap(plan, packed);
                 place = plan.iter().position(|other| other.job == index)?;
                 break;

@@ -4,6 +4,7 @@
 mod admit;
 mod blocked;
 mod config;
+mod demand;
 mod displace;
 mod repair;
 mod run;
@@ -19,6 +20,7 @@ use crate::lane::{Lane, in_flight};
 use crate::plan::{self, Entry};
 use crate::share::Shares;
 use blocked::Blocked;
+use demand::Demand;
 pub use config::{Config, ConfigError, EngineConfig, MAX_ENGINES, StreamConfig};
 pub use run::{Ended, RunId, Started};
 
@@ -83,6 +85,7 @@ pub struct Scheduler {
     jobs: Jobs,
     streams: Vec<Stream>,
     shares: Shares,
+    demand: Demand,
     answers: VecDeque<u32>,
     blocked: Blocked,
     /// A changed plan that is being checked.
@@ -124,6 +127,7 @@ impl Scheduler {
             jobs: Jobs::with_capacity(table),
             streams: Vec::with_capacity(config.streams as usize),
             shares: Shares::new(config.share_window, config.streams as usize),
+            demand: Demand::default(),
             answers: VecDeque::with_capacity(table),
             blocked: Blocked::with_capacity(waiting),
             scratch: Vec::with_capacity(table + 1),
@@ -212,6 +216,15 @@ impl Scheduler {
     /// How much slower than measured an engine is planned to be, 1 for not at all.
     pub fn slowness(&self, engine: usize) -> Option<f64> {
         self.lanes.get(engine).map(Lane::slowness)
+    }
+
+    /// Ends the windows that are over.
+    fn roll(&mut self, now: Nanos) {
+        self.shares.roll(now);
+        let engines = self.lanes.iter().filter(|lane| lane.alive).count();
+        if let Some(demand) = self.demand.roll(now, engines) {
+            self.lanes.iter_mut().for_each(|lane| lane.reserve_for(demand));
+        }
     }
 
     /// Gives a job its end.

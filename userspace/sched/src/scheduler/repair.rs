@@ -14,7 +14,7 @@ impl Scheduler {
     /// behind their time, jobs that wait for room in vain. To be called at
     /// [`Scheduler::next_wake`] at the latest; more often does no harm.
     pub fn tick(&mut self, now: Nanos) {
-        self.shares.roll(now);
+        self.roll(now);
         for lane in 0..self.lanes.len() {
             self.expire_running(lane, now);
             self.repair(lane, now);
@@ -40,7 +40,7 @@ impl Scheduler {
                 if lane.free_at > now || lane.is_ready(now) {
                     wake = wake.min(lane.free_at.max(now));
                 } else if let Ok(walked) =
-                    lane.check(&lane.plan, now, usize::MAX, self.config.slack)
+                    lane.check(&lane.plan, now, usize::MAX, self.config.slack, false)
                 {
                     // Behind its time by x, it is planned as behind by 2x.
                     wake = wake.min(now.saturating_add(walked.slack / 2 + 1));
@@ -71,7 +71,7 @@ impl Scheduler {
     pub(super) fn repair(&mut self, at: usize, now: Nanos) {
         while self.lanes[at].alive
             && let lane = &mut self.lanes[at]
-            && let Err(miss) = lane.check(&lane.plan, now, usize::MAX, self.config.slack)
+            && let Err(miss) = lane.check(&lane.plan, now, usize::MAX, self.config.slack, false)
             && let Some(goes) = victim(&lane.plan[..miss.behind], None)
         {
             let index = plan::remove(&mut lane.plan, goes).job;

@@ -98,14 +98,14 @@ impl Scheduler {
         if size >= largest || size == lane.plan.len() {
             return;
         }
-        let Ok(mut before) = lane.check(&lane.plan, now, 0, 0) else { return };
+        let Ok(mut before) = lane.check(&lane.plan, now, 0, 0, false) else { return };
         while size < largest
             && let Some(next) = lane.plan[size..].iter().position(|entry| entry.model == model)
         {
             scratch.clone_from(&lane.plan);
             let entry = plan::remove(scratch, size + next);
             scratch.insert(size, Entry { leads: false, ..entry });
-            match lane.check(scratch, now, 0, 0) {
+            match lane.check(scratch, now, 0, 0, false) {
                 Ok(after) if after.end <= before.end => before = after,
                 _ => return,
             }
