@@ -17,10 +17,8 @@ fn request(stream: StreamId, tag: u64, deadline: u64) -> Request {
 /// Two engines, two models, batches up to 8, `queued` jobs in the plans.
 fn loaded(queued: u64) -> (Scheduler, StreamId) {
     let points = [(1, 4), (2, 5), (4, 7), (8, 10)];
-    let points = points.map(|(batch, ms)| Point {
-        batch,
-        cost: Cost { latency: ms * MS, interval: ms * MS },
-    });
+    let points = points
+        .map(|(batch, ms)| Point { batch, cost: Cost { latency: ms * MS, interval: ms * MS } });
     let curve = Curve::new(&points).unwrap();
     let engine = EngineConfig { curves: vec![Some(curve); 2] };
     let config = Config { jobs: 4096, ..Config::default() };

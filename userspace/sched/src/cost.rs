@@ -126,7 +126,7 @@ impl Curve {
     pub fn batch_for(&self, gain: u64) -> usize {
         let single = u128::from(self.cost(1).interval) * 1000;
         let done = |batch: usize| single * batch as u128 / u128::from(self.cost(batch).interval);
-        let mut sizes = 1..=self.largest();
+        let sizes = 1..=self.largest();
         let enough = sizes.clone().find(|batch| done(*batch) >= u128::from(gain));
         enough.or_else(|| sizes.max_by_key(|b| (done(*b), usize::MAX - b))).unwrap_or(1)
     }
@@ -152,14 +152,16 @@ mod tests {
 
     #[test]
     fn sizes_between_points_cost_what_the_larger_does_and_costs_never_fall() {
-        let curve =
-            Curve::new(&[point(1, 10, 10), point(4, 16, 16), point(8, 15, 12)]).unwrap();
+        let curve = Curve::new(&[point(1, 10, 10), point(4, 16, 16), point(8, 15, 12)]).unwrap();
         let latencies: Vec<_> = (1..=8).map(|batch| curve.cost(batch).latency).collect();
         assert_eq!(latencies, [10, 16, 16, 16, 16, 16, 16, 16]);
         assert_eq!(curve.cost(8).interval, 16);
         assert_eq!(curve.limited(3).largest(), 3);
         // Single runs do 1 in 10, batches of 4 do 4 in 16, of 8 do 8 in 16.
-        assert_eq!([0, 1000, 1001, 2500, 2501, 9999].map(|g| curve.batch_for(g)), [1, 1, 2, 4, 5, 8]);
+        assert_eq!(
+            [0, 1000, 1001, 2500, 2501, 9999].map(|g| curve.batch_for(g)),
+            [1, 1, 2, 4, 5, 8]
+        );
         assert_eq!(curve.slowed(24).cost(1), Cost { latency: 15, interval: 15 });
     }
 

@@ -42,9 +42,9 @@ impl Entry {
     pub const NOBODY: Entry =
         Entry { due: 0, turn: 0, seq: 0, job: 0, model: 0, priority: 0, leads: false };
 
-    /// Earliest due time first, then the higher priority, then the stream that used less.
-    fn key(&self) -> (Nanos, Reverse<u8>, u64, u64) {
-        (self.due, Reverse(self.priority), self.turn, self.seq)
+    /// The higher priority first, in it the earliest due time, then the stream that used less.
+    fn key(&self) -> (Reverse<u8>, Nanos, u64, u64) {
+        (Reverse(self.priority), self.due, self.turn, self.seq)
     }
 }
 
@@ -113,22 +113,25 @@ pub(crate) fn walk(
 ) -> Result<Walked, Miss> {
     let mut at = terms.base;
     let mut out = Walked { end: at, finish: at, slack: Nanos::MAX };
-    let mut group = |index: usize, behind: usize, size: usize, model: u16, due: Nanos, new: bool| {
-        let cost = terms.costs[usize::from(model)].as_ref().map(|curve| curve.cost(terms.counted(model, size)));
-        let Some(cost) = cost else { unreachable!("a model in a plan has costs") };
-        let finish = at.saturating_add(cost.latency);
-        let due = if index < terms.firm_from { due.saturating_add(terms.grace) } else { due };
-        if finish > due {
-            return Err(Miss { behind, newcomer: new, finish, due });
-        }
-        at = at.saturating_add(cost.interval);
-        out.end = at;
-        out.slack = out.slack.min(due - finish);
-        if new {
-            out.finish = finish;
-        }
-        Ok(())
-    };
+    let mut group =
+        |index: usize, behind: usize, size: usize, model: u16, due: Nanos, new: bool| {
+            let cost = terms.costs[usize::from(model)]
+                .as_ref()
+                .map(|curve| curve.cost(terms.counted(model, size)));
+            let Some(cost) = cost else { unreachable!("a model in a plan has costs") };
+            let finish = at.saturating_add(cost.latency);
+            let due = if index < terms.firm_from { due.saturating_add(terms.grace) } else { due };
+            if finish > due {
+                return Err(Miss { behind, newcomer: new, finish, due });
+            }
+            at = at.saturating_add(cost.interval);
+            out.end = at;
+            out.slack = out.slack.min(due - finish);
+            if new {
+                out.finish = finish;
+            }
+            Ok(())
+        };
     let mut index = 0;
     while index < plan.len() {
         if matches!(edit, Edit::Alone(before) if before == index) {
@@ -161,24 +164,33 @@ pub(crate) fn group_start(plan: &[Entry], index: usize) -> usize {
     plan[..=index].iter().rposition(|entry| entry.leads).unwrap_or(0)
 }
 
-/// Where a group of the newcomer alone goes: before the first group that is due later.
-pub(crate) fn position(plan: &[Entry], newcomer: &Entry) -> usize {
-    let later = |entry: &Entry| entry.leads && entry.key() > newcomer.key();
-    plan.iter().position(later).unwrap_or(plan.len())
+/// The first group behind every job of a higher priority: from here on the newcomer delays none of
+/// them, so that they are as well off as if lower priorities never came, but for a run.
+pub(crate) fn floor(plan: &[Entry], newcomer: &Entry) -> usize {
+    let higher = plan.iter().rposition(|entry| entry.priority > newcomer.priority);
+    higher.map_or(0, |last| group_end(plan, last))
 }
 
-/// The groups nearest to `at`, one on each side, that the newcomer may join.
+/// Where a group of the newcomer alone goes: before the first group from `floor` on that comes
+/// later.
+pub(crate) fn position(plan: &[Entry], newcomer: &Entry, floor: usize) -> usize {
+    let later = |entry: &Entry| entry.leads && entry.key() > newcomer.key();
+    plan[floor..].iter().position(later).map_or(plan.len(), |at| floor + at)
+}
+
+/// The groups nearest to `at`, one on each side from `floor` on, that the newcomer may join.
 pub(crate) fn joinable(
     plan: &[Entry],
     model: u16,
     largest: usize,
     at: usize,
+    floor: usize,
 ) -> [Option<usize>; 2] {
     let has_room = |index: &usize| {
         let entry = &plan[*index];
         entry.leads && entry.model == model && group_end(plan, *index) - index < largest
     };
-    [(0..at).rev().find(has_room), (at..plan.len()).find(has_room)]
+    [(floor..at).rev().find(has_room), (at..plan.len()).find(has_room)]
 }
 
 /// Makes a change that was checked.
@@ -198,8 +210,8 @@ const PACKED: usize = 256;
 /// Marks an entry of a list that is in a group already.
 const TAKEN: u32 = u32::MAX;
 
-/// Packs all jobs of `list` anew: by due time, each first one with as many of its model behind it
-/// as its own due time allows. The result is no better than its [`walk`] says.
+/// Packs all jobs of `list` anew: in order, each first one with as many of its model and priority
+/// behind it as its own due time allows. The result is no better than its [`walk`] says.
 pub(crate) fn pack(list: &mut [Entry], into: &mut Vec<Entry>, terms: &Terms<'_>) -> bool {
     if list.len() > PACKED {
         return false;
@@ -222,7 +234,8 @@ pub(crate) fn pack(list: &mut [Entry], into: &mut Vec<Entry>, terms: &Terms<'_>)
             if !fits {
                 break;
             }
-            if other.model == leader.model && other.job != TAKEN {
+            let alike = (other.model, other.priority) == (leader.model, leader.priority);
+            if alike && other.job != TAKEN {
                 into.push(Entry { leads: false, ..*other });
                 other.job = TAKEN;
                 size += 1;

@@ -4,8 +4,9 @@
 //! what it was refused, in ns of an engine's time) is known, and so is what all were given. The
 //! fair level of a priority is the one of max-min fairness: the level `l` with
 //! `sum(min(demand, l * weight)) = sum(given)`. A stream that got more than the level in the window
-//! that slides behind now, by more than a half (jobs come in bursts), may fill its time to the
-//! deadline only in the ratio of that to its use, down to a quarter. So the room it leaves is there for streams that got less, and nothing that was
+//! that slides behind now may plan only a part of its time to the deadline ahead, and nothing with a
+//! quarter more than the level: that is the most a stream has while others of its priority are
+//! refused. So the room it leaves is there for streams that got less, and nothing that was
 //! admitted has to be taken back for fairness among equals. Where nothing was refused there is no
 //! level, and a stream alone has everything. An engine that would stand idle takes any stream's job.
 
@@ -121,13 +122,10 @@ impl Shares {
     /// How far ahead of `now` a job of the stream that is due in `ahead` may be planned.
     pub fn depth(&self, stream: u32, now: Nanos, ahead: Nanos) -> Nanos {
         let level = self.classes[usize::from(self.streams[stream as usize].priority)].level;
-        let level = level.saturating_add(level / 2);
         let used = self.used(stream, now);
-        if used <= level {
-            return ahead;
-        }
-        let part = u128::from(ahead) * u128::from(level) / u128::from(used);
-        (part as Nanos).max(ahead / 4)
+        let quarter = (level / 4).max(1);
+        let left = level.saturating_add(quarter).saturating_sub(used).min(quarter);
+        (u128::from(ahead) * u128::from(left) / u128::from(quarter)) as Nanos
     }
 
     pub fn charge(&mut self, stream: u32, cost: Nanos) {
@@ -166,24 +164,24 @@ mod tests {
     #[test]
     fn the_level_is_that_of_max_min_fairness() {
         // Demands 10, 400, 900 of 710 in all: 10 is satisfied, the others have 350 each.
-        let shares = after(&[(1, 10, 0), (1, 100, 300), (1, 600, 300)]);
+        let shares = after(&[(1, 10, 0), (1, 300, 100), (1, 400, 500)]);
         assert_eq!(shares.classes[7].level, 350);
         assert_eq!(shares.depth(0, 1000, 80), 80);
         assert_eq!(shares.depth(1, 1000, 80), 80);
-        assert_eq!(shares.depth(2, 1000, 80), 80 * 525 / 600);
+        assert_eq!(shares.depth(2, 1000, 80), 80 * (350 + 87 - 400) / 87);
     }
 
     #[test]
-    fn weights_scale_the_level_and_a_quarter_is_left() {
+    fn weights_scale_the_level_and_a_quarter_more_is_the_end() {
         let shares = after(&[(3, 300, 1000), (1, 100, 1000)]);
         assert_eq!(shares.classes[7].level, 100);
         assert_eq!((shares.depth(0, 1000, 80), shares.depth(1, 1000, 80)), (80, 80));
         let shares = after(&[(1, 1_000_000, 1), (1, 0, 10)]);
-        assert_eq!(shares.depth(0, 1000, 80), 80, "the other wants 10");
+        assert_eq!(shares.depth(0, 1000, 80), 79, "the other wants 10 of 1000000");
         let shares = after(&[(1, 1_000_000, 1), (1, 1, 10_000_000), (1, 1, 10_000_000)]);
-        assert_eq!(shares.depth(0, 1000, 80), 80 * 500_001 / 1_000_000);
+        assert_eq!(shares.depth(0, 1000, 80), 0);
         let shares = after(&[(1, 1000, 9), (1, 0, 900), (1, 0, 900), (1, 0, 900), (1, 0, 900)]);
-        assert_eq!(shares.depth(0, 1000, 80), 24);
+        assert_eq!(shares.depth(0, 1000, 80), 0);
     }
 
     #[test]

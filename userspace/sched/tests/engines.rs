@@ -55,11 +55,11 @@ fn a_refusal_says_what_is_needed_and_what_there_is() {
 #[test]
 fn a_higher_priority_takes_the_room_of_the_lowest_and_they_are_told_at_once() {
     let (mut scheduler, streams) = scheduler(1, 3, DropPolicy::Newest);
-    for (tag, stream, deadline) in [(1, 1, 10), (2, 0, 20), (3, 1, 30)] {
+    for (tag, stream, deadline) in [(1, 1, 20), (2, 0, 30), (3, 1, 30)] {
         scheduler.submit(0, job(streams[stream], deadline * MS, tag)).unwrap();
     }
     let planned = scheduler.submit(0, job(streams[2], 20 * MS, 4)).unwrap().planned.unwrap();
-    assert_eq!((planned.engine, planned.finish), (0, 20 * MS));
+    assert_eq!((planned.engine, planned.finish), (0, 10 * MS));
     assert_eq!(answers(&mut scheduler), [(2, Outcome::Displaced { by: 2 })]);
     // Equals take nothing from each other.
     assert!(scheduler.submit(0, job(streams[1], 30 * MS, 5)).is_err());
@@ -106,13 +106,18 @@ fn block_waits_for_room_until_waiting_is_useless() {
     scheduler.finish(started.run, Ended::Done, 5 * MS);
     answers(&mut scheduler);
     assert_eq!(scheduler.waiting(streams[0]), (3, 1), "the run was quicker, so there is room");
+    for begins in [5, 15] {
+        let started = scheduler.start(0, begins * MS).unwrap();
+        scheduler.finish(started.run, Ended::Done, (begins + 10) * MS);
+    }
+    assert_eq!(answers(&mut scheduler), [(1, Outcome::Done), (2, Outcome::Done)]);
+    // The first to be due was let in first; the other one cannot be in time from 26 ms on.
+    assert_eq!(scheduler.start(0, 25 * MS).unwrap().tags(), [3]);
+    scheduler.tick(26 * MS);
+    assert_eq!(answers(&mut scheduler), []);
     scheduler.tick(26 * MS + 1);
-    let ends = answers(&mut scheduler);
-    assert!(
-        ends.iter().any(|(tag, end)| *tag == 4
-            && matches!(end, Outcome::Refused(Refusal::NoRoom { .. }))),
-        "{ends:?}"
-    );
+    let refusal = Refusal::NoRoom { needed: 10 * MS, available: 10 * MS - 1 };
+    assert_eq!(answers(&mut scheduler), [(4, Outcome::Refused(refusal))]);
 }
 
 #[test]
@@ -156,9 +161,9 @@ fn an_engine_that_stops_answers_nobody_late() {
         assert!(*at <= (tag + 1) * 10 * MS + 2 * MS + 1, "{ends:?}");
     }
     // What waited was told before its deadline, with what it would have needed.
-    let told = ends.iter().filter(|(_, _, end)| {
-        matches!(end, Outcome::Late { needed, available } if needed > available)
-    });
+    let told = ends.iter().filter(
+        |(_, _, end)| matches!(end, Outcome::Late { needed, available } if needed > available),
+    );
     assert_eq!(told.count(), 3, "{ends:?}");
     scheduler.finish(run, Ended::Done, 300 * MS);
     assert_eq!(answers(&mut scheduler), []);

@@ -47,7 +47,8 @@ const JOBS: u64 = 300_000;
 #[test]
 fn a_long_run_allocates_nothing() {
     let points = [(1, 40), (2, 50), (4, 70), (8, 100)];
-    let points = points.map(|(batch, ns)| Point { batch, cost: Cost { latency: ns, interval: ns } });
+    let points =
+        points.map(|(batch, ns)| Point { batch, cost: Cost { latency: ns, interval: ns } });
     let engine = EngineConfig { curves: vec![Some(Curve::new(&points).unwrap()); 3] };
     let config = Config { jobs: 1024, share_window: 10_000, ..Config::default() };
     let mut scheduler = Scheduler::new(config, &[engine.clone(), engine]).unwrap();

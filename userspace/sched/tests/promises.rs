@@ -14,7 +14,8 @@ const CASES: u32 = 3000;
 
 fn config() -> ProptestConfig {
     let named = std::env::var_os("PROPTEST_CASES").is_some();
-    if named { ProptestConfig::default() } else { ProptestConfig::with_cases(CASES) }
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if named { config } else { ProptestConfig { cases: CASES, ..config } }
 }
 
 #[derive(Clone, Debug)]
@@ -44,8 +45,12 @@ fn stream() -> impl Strategy<Value = StreamConfig> {
     let drop = prop_oneof![
         3 => Just(DropPolicy::Newest), 2 => Just(DropPolicy::Oldest), 2 => Just(DropPolicy::Block)
     ];
-    (0u8..4, 1u32..4, drop, 1u32..8)
-        .prop_map(|(priority, weight, drop, queue)| StreamConfig { priority, weight, drop, queue })
+    (0u8..4, 1u32..4, drop, 1u32..8).prop_map(|(priority, weight, drop, queue)| StreamConfig {
+        priority,
+        weight,
+        drop,
+        queue,
+    })
 }
 
 /// Gap to the one before, stream, model, time to the deadline, cancelled after.

@@ -149,7 +149,9 @@ fn load(args: &Tune, costs: &Costs) -> anyhow::Result<Load> {
     let mut load = load.map_err(|error| ApiError::new("load_line", &name, error.to_string()))?;
     load.renumber(&costs.models).map_err(|model| {
         let known = costs.models.join(", ");
-        let message = format!("{name} has jobs of {model:?}, there are costs of {known}; add --cost {model}=MS");
+        let message = format!(
+            "{name} has jobs of {model:?}, there are costs of {known}; add --cost {model}=MS"
+        );
         ApiError::new("load_model", &name, message)
     })?;
     Ok(load)

@@ -53,9 +53,8 @@ impl Scheduler {
         (job.tag, job.stream, job.model) = (request.tag, request.stream.0, request.model);
         (job.priority, job.deadline, job.engines) = (priority, request.deadline, request.engines);
         (job.charge, job.seq, job.turn) = (charge, seq, turn);
-        let offered = self.offer(now, id.index).or_else(|refusal| {
-            self.give_way(now, id.index, refusal)
-        });
+        let offered =
+            self.offer(now, id.index).or_else(|refusal| self.give_way(now, id.index, refusal));
         match offered {
             Ok(planned) => Ok(Submitted { job: id, planned }),
             Err(refusal) => {
@@ -133,10 +132,13 @@ impl Scheduler {
                 Err(Miss { newcomer, finish, due, .. }) => {
                     let needed = finish.saturating_sub(now);
                     let available = due.saturating_sub(now);
-                    Err((finish - due, match newcomer {
-                        true => Refusal::NoRoom { needed, available },
-                        false => Refusal::WouldDelay { needed, available },
-                    }))
+                    Err((
+                        finish - due,
+                        match newcomer {
+                            true => Refusal::NoRoom { needed, available },
+                            false => Refusal::WouldDelay { needed, available },
+                        },
+                    ))
                 }
             };
             best = match (best, tried) {
@@ -154,11 +156,12 @@ impl Scheduler {
     fn find_on(&self, at: usize, now: Nanos, entry: &Entry) -> Option<Result<Place, Miss>> {
         let lane = &self.lanes[at];
         let largest = lane.curve(entry.model)?.largest();
-        let alone = plan::position(&lane.plan, entry);
+        let floor = plan::floor(&lane.plan, entry);
+        let alone = plan::position(&lane.plan, entry, floor);
         let tried = |edit| (edit, lane.check_edit(now, entry, edit, self.config.slack));
         let joins = match largest {
             1 => [None, None],
-            largest => plan::joinable(&lane.plan, entry.model, largest, alone),
+            largest => plan::joinable(&lane.plan, entry.model, largest, alone, floor),
         };
         let edits = joins.map(|join| join.map(|leader| tried(Edit::Join(leader))));
         let (first, outcome) = tried(Edit::Alone(alone));

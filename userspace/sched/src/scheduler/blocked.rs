@@ -79,7 +79,8 @@ impl Scheduler {
     /// After room may have come up: some of the blocked are tried again.
     pub(super) fn settle(&mut self, now: Nanos) {
         let mut left = TRIES;
-        let mut next = self.blocked.next;
+        // The first to be due comes first where all can be tried.
+        let mut next = if self.blocked.jobs.len() <= TRIES { 0 } else { self.blocked.next };
         for _ in 0..self.blocked.jobs.len() {
             let Some((_, index)) = self.blocked.jobs.get(next).copied() else {
                 next = 0;

@@ -33,7 +33,8 @@ impl Scheduler {
         // Batches are cut short only for a higher priority.
         let reserved = self.squeeze(now, index, entry, limit, true);
         let lowest = self.streams.iter().all(|stream| stream.config.priority >= entry.priority);
-        reserved.or_else(|| if lowest { None } else { self.squeeze(now, index, entry, limit, false) })
+        reserved
+            .or_else(|| if lowest { None } else { self.squeeze(now, index, entry, limit, false) })
     }
 
     fn squeeze(
@@ -89,7 +90,7 @@ impl Scheduler {
         let (plan, packed, victims) = (&mut self.scratch, &mut self.packed, &mut self.victims);
         plan.clone_from(&lane.plan);
         victims.clear();
-        let mut place = plan::position(plan, entry);
+        let mut place = plan::position(plan, entry, plan::floor(plan, entry));
         let limited = Entry { due: entry.due.min(limit), ..*entry };
         plan::apply(plan, limited, Edit::Alone(place));
         while let Err(miss) = lane.check(plan, now, place, self.config.slack, reserves) {

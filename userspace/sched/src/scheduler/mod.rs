@@ -20,8 +20,8 @@ use crate::lane::{Lane, in_flight};
 use crate::plan::{self, Entry};
 use crate::share::Shares;
 use blocked::Blocked;
-use demand::Demand;
 pub use config::{Config, ConfigError, EngineConfig, MAX_ENGINES, StreamConfig};
+use demand::Demand;
 pub use run::{Ended, RunId, Started};
 
 /// A stream of a scheduler.
@@ -159,12 +159,7 @@ impl Scheduler {
         }
         let id = StreamId(self.streams.len() as u32);
         self.shares.add(config.weight, config.priority);
-        self.streams.push(Stream {
-            config,
-            waiting: 0,
-            blocked: 0,
-            counters: Counters::default(),
-        });
+        self.streams.push(Stream { config, waiting: 0, blocked: 0, counters: Counters::default() });
         Ok(id)
     }
 
@@ -273,20 +268,14 @@ impl Scheduler {
     }
 
     /// The curves of the engines that a job may use, and whether they are up.
-    fn curves(
-        &self,
-        model: u16,
-        engines: EngineSet,
-    ) -> impl Iterator<Item = (&Curve, bool)> {
+    fn curves(&self, model: u16, engines: EngineSet) -> impl Iterator<Item = (&Curve, bool)> {
         let allowed = self.lanes.iter().enumerate().filter(move |(at, _)| engines.has(*at));
         allowed.filter_map(move |(_, lane)| Some((lane.curve(model)?, lane.alive)))
     }
 }
 
 /// Why nothing can run a job, or how long the quickest engine needs.
-fn quickest<'a>(
-    curves: impl Iterator<Item = (&'a Curve, bool)>,
-) -> Result<Nanos, Refusal> {
+fn quickest<'a>(curves: impl Iterator<Item = (&'a Curve, bool)>) -> Result<Nanos, Refusal> {
     let mut quickest = Err(Refusal::NoEngine);
     for (curve, alive) in curves {
         let latency = curve.cost(1).latency;

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::displace::victim;
 use super::Scheduler;
+use super::displace::victim;
 use crate::answer::Outcome;
 use crate::cost::Nanos;
 use crate::job::State;

@@ -22,7 +22,9 @@ pub struct Costs {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CostsError {
     /// Not `MODEL=MS` or `MODEL=BATCH:MS[/INTERVAL],...`.
-    #[error("{text:?}: {reason}; write MODEL=MS, or MODEL=BATCH:MS/INTERVAL_MS,... as in detect=1:8,4:20/18")]
+    #[error(
+        "{text:?}: {reason}; write MODEL=MS, or MODEL=BATCH:MS/INTERVAL_MS,... as in detect=1:8,4:20/18"
+    )]
     Word {
         /// What was written.
         text: String,
@@ -145,7 +147,11 @@ impl Costs {
                     error,
                 };
                 let points = points.iter().map(|point| {
-                    let bad = || wrong(format!("engine {engine:?}, model {model:?}: times are 0 to 3600000 ms"));
+                    let bad = || {
+                        wrong(format!(
+                            "engine {engine:?}, model {model:?}: times are 0 to 3600000 ms"
+                        ))
+                    };
                     let latency = nanos(point.latency_ms).ok_or_else(bad)?;
                     let interval = point.interval_ms.map_or(Some(latency), nanos);
                     let cost = Cost { latency, interval: interval.ok_or_else(bad)? };
@@ -186,8 +192,8 @@ impl Costs {
     }
 
     /// Jobs a second that the engines can do at most, of a mix with these shares by model, each
-    /// engine at its best batch of at most `largest`. An upper bound where engines run different
-    /// models: it lets each take the mix in the parts that it can.
+    /// engine at its best batch of at most `largest`. An estimate where engines differ in what they
+    /// run: each is counted with the mix of what it can, and they do more if they specialise.
     pub fn sustainable(&self, mix: &[f64], largest: usize) -> f64 {
         let rate = |curves: &Vec<Option<Curve>>| {
             let shares = mix.iter().zip(curves).filter(|(share, _)| **share > 0.0);

@@ -132,7 +132,8 @@ impl Load {
                 return Err(wrong(1, format!("time_ms {} is not 0 to {MAX_TIME_MS}", job.time_ms)));
             }
             if !(0.0..=f64::from(MAX_DEADLINE_MS)).contains(&job.deadline_ms) {
-                let reason = format!("deadline_ms {} is not 0 to {MAX_DEADLINE_MS}", job.deadline_ms);
+                let reason =
+                    format!("deadline_ms {} is not 0 to {MAX_DEADLINE_MS}", job.deadline_ms);
                 return Err(wrong(1, reason));
             }
             let too_many = |what| wrong(1, format!("more than {MAX_STREAMS} {what} in one load"));
@@ -163,9 +164,11 @@ impl Load {
     /// The first model that these do not have.
     pub fn renumber(&mut self, models: &[String]) -> Result<(), String> {
         let place = |name: &String| models.iter().position(|known| known == name);
-        let numbers: Result<Vec<u16>, String> = self.models.iter().map(|name| {
-            place(name).map(|number| number as u16).ok_or_else(|| name.clone())
-        }).collect();
+        let numbers: Result<Vec<u16>, String> = self
+            .models
+            .iter()
+            .map(|name| place(name).map(|number| number as u16).ok_or_else(|| name.clone()))
+            .collect();
         let numbers = numbers?;
         for arrival in &mut self.arrivals {
             arrival.model = numbers[usize::from(arrival.model)];
@@ -195,7 +198,8 @@ mod tests {
 
     #[test]
     fn lines_are_jobs_in_order_of_their_time() {
-        let text = b"{\"time_ms\": 12, \"stream\": \"b\", \"model\": \"m\", \"deadline_ms\": 40}\n\n\
+        let text =
+            b"{\"time_ms\": 12, \"stream\": \"b\", \"model\": \"m\", \"deadline_ms\": 40}\n\n\
             {\"time_ms\": 10.5, \"model\": \"n\", \"priority\": 9, \"deadline_ms\": 1}\r\n";
         let load = Load::parse("l", text).unwrap();
         let at = |at, stream, model, deadline| Arrival { at, stream, model, deadline };

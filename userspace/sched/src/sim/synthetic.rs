@@ -61,7 +61,8 @@ impl Synthetic {
         let mut arrivals = Vec::new();
         for (stream, rate) in self.rates.iter().enumerate().filter(|(_, rate)| **rate > 0.0) {
             // A stream's jobs do not depend on how many streams there are besides.
-            let mut random = Random::new(self.seed ^ (stream as u64).wrapping_mul(0xA24B_AED4_963E_E407));
+            let mut random =
+                Random::new(self.seed ^ (stream as u64).wrapping_mul(0xA24B_AED4_963E_E407));
             let model = (stream % self.models.len().max(1)) as u16;
             let mut at = random.gap(*rate);
             while at < self.length {
@@ -77,7 +78,8 @@ impl Synthetic {
             own.copied().unwrap_or(tandem_policy::DEFAULT_PRIORITY)
         };
         let streams = 0..self.rates.len();
-        let streams = streams.map(|at| Stream { name: format!("stream-{at}"), priority: priority(at) });
+        let streams =
+            streams.map(|at| Stream { name: format!("stream-{at}"), priority: priority(at) });
         Load { streams: streams.collect(), models: self.models.clone(), arrivals }
     }
 }

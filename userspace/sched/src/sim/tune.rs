@@ -32,7 +32,8 @@ const MISSES: f64 = 0.01;
 fn grid(world: &World<'_>) -> Vec<Choice> {
     let largest = world.costs.engines.iter().flatten().flatten().map(|curve| curve.largest()).max();
     let largest = largest.unwrap_or(1);
-    let mut batches: Vec<usize> = (0..).map(|n| 1 << n).take_while(|size| *size < largest).collect();
+    let mut batches: Vec<usize> =
+        (0..).map(|n| 1 << n).take_while(|size| *size < largest).collect();
     batches.push(largest);
     let shortest = world.load.arrivals.iter().map(|a| a.deadline - a.at).min().unwrap_or(0);
     let mut slacks: Vec<u64> = SLACKS.map(|part| shortest / 100 * part).to_vec();
@@ -90,7 +91,8 @@ pub fn policy_lines(load: &Load, drop: DropPolicy) -> String {
     let mut lines = String::from("streams:\n");
     let mut line = |pattern: &str, priority: u8| {
         let quoted = serde_json::Value::from(pattern);
-        lines += &format!("  - {{stream: {quoted}, priority: {priority}, drop: {}}}\n", drop.name());
+        lines +=
+            &format!("  - {{stream: {quoted}, priority: {priority}, drop: {}}}\n", drop.name());
     };
     let Some(first) = load.streams.first() else { return lines };
     if load.streams.iter().all(|stream| stream.priority == first.priority) {

@@ -72,7 +72,11 @@ pub trait Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Happens {
     /// Before anything else of the same instant: what ends by its deadline is in time.
-    Ends { engine: usize, run: u64, life: u32 },
+    Ends {
+        engine: usize,
+        run: u64,
+        life: u32,
+    },
     Told(Event),
     Arrives(usize),
     Wakes,
