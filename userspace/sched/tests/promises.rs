@@ -20,6 +20,7 @@ fn config() -> ProptestConfig {
 
 #[derive(Clone, Debug)]
 struct Scenario {
+    unit: u64,
     load: Load,
     costs: Costs,
     streams: Vec<StreamConfig>,
@@ -29,11 +30,11 @@ struct Scenario {
 
 /// A curve whose batches may cost next to nothing or as much as single runs, on an engine that is
 /// a pipeline or not.
-fn curve() -> impl Strategy<Value = Curve> {
-    (1u64..60, vec(0u64..40, 0..5), 1u64..=4).prop_map(|(first, more, depth)| {
-        let (mut points, mut latency) = (Vec::new(), first);
+fn curve(unit: u64) -> impl Strategy<Value = Curve> {
+    (1u64..60, vec(0u64..40, 0..5), 1u64..=4).prop_map(move |(first, more, depth)| {
+        let (mut points, mut latency) = (Vec::new(), first * unit);
         for (at, more) in [0].iter().chain(&more).enumerate() {
-            latency += more;
+            latency += more * unit;
             let cost = Cost { latency, interval: latency.div_ceil(depth) };
             points.push(Point { batch: at + 1, cost });
         }
@@ -65,13 +66,16 @@ fn job() -> impl Strategy<Value = Job> {
 prop_compose! {
     fn scenario()(
         models in 1usize..4, engines in 1usize..4,
+        // Nanoseconds, where every one counts, or milliseconds, where windows of shares and demand end.
+        unit in prop_oneof![Just(1u64), Just(1_000_000)],
     )(
-        curves in vec(vec(proptest::option::weighted(0.85, curve()), models), engines),
+        curves in vec(vec(proptest::option::weighted(0.85, curve(unit)), models), engines),
         streams in vec(stream(), 1..6),
         jobs in vec(job(), 1..80),
         largest_batch in 1usize..9,
         slack_ns in prop_oneof![2 => Just(0u64), 1 => 0u64..30],
         models in Just(models),
+        unit in Just(unit),
     ) -> Scenario {
         let mut load = Load {
             streams: streams.iter().enumerate().map(|(at, stream)| {
@@ -82,19 +86,19 @@ prop_compose! {
         };
         let (mut at, mut cancels) = (0, Vec::new());
         for (number, (gap, stream, model, within, cancel)) in jobs.into_iter().enumerate() {
-            at += gap;
+            at += gap * unit;
             load.arrivals.push(Arrival {
                 at,
                 stream: (stream % streams.len()) as u32,
                 model: (model % models) as u16,
-                deadline: at + within,
+                deadline: at + within * unit,
             });
-            cancels.extend(cancel.map(|after| (at + after, Event::Cancel(number))));
+            cancels.extend(cancel.map(|after| (at + after * unit, Event::Cancel(number))));
         }
         let names = (0..curves.len()).map(|engine| engine.to_string()).collect();
         let costs = Costs { models: load.models.clone(), names, engines: curves };
-        let choice = Choice { slack_ns, largest_batch, ..Choice::default() };
-        Scenario { load, costs, streams, choice, cancels }
+        let choice = Choice { slack_ns: slack_ns * unit, largest_batch, ..Choice::default() };
+        Scenario { unit, load, costs, streams, choice, cancels }
     }
 }
 
@@ -162,7 +166,7 @@ proptest! {
         for (at, engine, kind, percent) in troubles {
             let engine = engine % scenario.costs.engines.len();
             let event = [Event::Lose(engine), Event::Restore(engine), Event::Slow(engine, percent)];
-            world.events.push((at, event[kind]));
+            world.events.push((at * scenario.unit, event[kind]));
         }
         run(&world, &scenario)?;
     }

@@ -74,10 +74,10 @@ struct Stream {
 
 /// See the module, and README.md.
 ///
-/// After every call with a time its owner asks each engine for a run ([`Scheduler::start`]) until
-/// there is none, and takes the answers; and it calls [`Scheduler::tick`] at
-/// [`Scheduler::next_wake`] at the latest. Nothing is allocated after [`Scheduler::new`] and
-/// [`Scheduler::add_stream`].
+/// After every call with a time its owner asks the engines for runs ([`Scheduler::start`]) until none
+/// of them has one (what one begins may let a job in that waits for another), and takes the
+/// answers. It calls [`Scheduler::tick`] at [`Scheduler::next_wake`] at the latest. Nothing is
+/// allocated after [`Scheduler::new`] and [`Scheduler::add_stream`].
 #[derive(Debug)]
 pub struct Scheduler {
     config: Config,

@@ -221,18 +221,27 @@ impl<'w, 'a> Running<'w, 'a> {
         queue.event(now, event);
     }
 
+    /// Asks every engine until none has a run to begin: what one begins may make room for a job
+    /// that then waits for another.
     fn start(&mut self, queue: &mut dyn Queue, now: Nanos) {
-        for engine in 0..self.engines.len() {
-            while self.engines[engine].up && queue.start(engine, now, &mut self.run) {
-                let curve = self.world.costs.curve(engine, self.run.model);
-                let curve = curve.unwrap_or_else(|| panic!("engine {engine} cannot run this"));
-                let took = curve.cost(self.run.jobs.len()).latency;
-                let ends = now + self.lasts(engine, took);
-                let Engine { life, .. } = self.engines[engine];
-                let happens = Happens::Ends { engine, run: self.run.number, life };
-                self.agenda.push(Reverse((ends, happens)));
+        let mut begun = true;
+        while std::mem::take(&mut begun) {
+            for engine in 0..self.engines.len() {
+                while self.engines[engine].up && queue.start(engine, now, &mut self.run) {
+                    self.begun(engine, now);
+                    begun = true;
+                }
             }
         }
+    }
+
+    fn begun(&mut self, engine: usize, now: Nanos) {
+        let curve = self.world.costs.curve(engine, self.run.model);
+        let curve = curve.unwrap_or_else(|| panic!("engine {engine} cannot run this"));
+        let ends = now + self.lasts(engine, curve.cost(self.run.jobs.len()).latency);
+        let Engine { life, .. } = self.engines[engine];
+        let happens = Happens::Ends { engine, run: self.run.number, life };
+        self.agenda.push(Reverse((ends, happens)));
     }
 
     fn lasts(&mut self, engine: usize, measured: Nanos) -> Nanos {
