@@ -116,7 +116,7 @@ fn the_top_priority_loses_nothing_at_twice_the_load() {
     let costs = batching();
     let (mut load, sustainable) = load(&costs, 2.0, 100, [40 * MS, 120 * MS]);
     // A quarter of the streams, at half the sustainable load, is of the top priority.
-    let top = |stream: usize| stream % 4 == 0;
+    let top = |stream: usize| stream.is_multiple_of(4);
     for (at, stream) in load.streams.iter_mut().enumerate() {
         stream.priority = if top(at) { 9 } else { (at % 3) as u8 };
     }

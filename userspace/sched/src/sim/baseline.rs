@@ -15,7 +15,8 @@ pub enum Order {
     Fifo,
     /// Earliest deadline first, late ones, too.
     Edf,
-    /// Earliest deadline first; what is late already when its turn comes is thrown away.
+    /// Earliest deadline first; what a largest batch would make late when its turn comes is thrown
+    /// away.
     EdfDroppingLate,
 }
 
@@ -74,8 +75,9 @@ impl Queue for Baseline<'_> {
             return false;
         }
         if self.order == Order::EdfDroppingLate {
-            while let Some((&(deadline, job), _)) = self.waiting.first_key_value()
-                && deadline <= now
+            while let Some((&(deadline, job), model)) = self.waiting.first_key_value()
+                && let Some(curve) = self.costs.curve(engine, *model)
+                && now + curve.cost(curve.largest().min(self.largest_batch)).latency > deadline
             {
                 self.waiting.remove(&(deadline, job));
                 self.answers.push((job, LATE));
