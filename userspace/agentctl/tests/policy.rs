@@ -154,3 +154,87 @@ fn an_agent_follows_the_file_that_it_was_started_with() {
     }
     assert_eq!(in_force(), "line@2", "the last good one stays");
 }
+
+/// Jobs of one stream every 2 ms for an engine that takes 3 ms for one and 4 for two.
+fn load() -> String {
+    let line = |n: u32| {
+        format!(
+            "{{\"time_ms\": {}, \"stream\": \"cam-{}\", \"model\": \"m\", \"priority\": {}, \
+             \"deadline_ms\": 20}}\n",
+            n * 2,
+            n % 3,
+            if n % 3 == 0 { 9 } else { 1 },
+        )
+    };
+    (0..500).map(line).collect()
+}
+
+#[test]
+fn tune_simulates_a_load_and_its_lines_make_a_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("load.jsonl");
+    let file = path.to_str().unwrap();
+    std::fs::write(&path, load()).unwrap();
+    let tune = ["policy", "tune", file, "--cost", "m=1:3,2:4", "--jitter", "0", "-o", "json"];
+    let output = agentctl(&tune);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let tuned = lines(&output).remove(0);
+    assert_eq!((&tuned["jobs"], &tuned["streams"]), (&500.into(), &3.into()));
+    assert_eq!(tuned["sustainable"], 500.0);
+    let trials = tuned["trials"].as_array().unwrap();
+    let best = &trials[0];
+    // Single runs do 333 of the 500 jobs a second, batches of two all of them.
+    assert_eq!(best["largest_batch"], 2, "{best}");
+    let part = |trial: &serde_json::Value| trial["in_time"].as_f64().unwrap();
+    assert!(trials.iter().all(|trial| part(trial) <= part(best) + 0.005));
+    assert!(part(best) > 0.95 && part(&tuned["edf"]) < part(best), "{tuned}");
+    assert_eq!(output.stdout, agentctl(&tune).stdout, "the same load, the same answer");
+
+    // The lines are the section of a policy.
+    let policy = tuned["policy"].as_str().unwrap();
+    let policy = format!("name: tuned\nversion: 1\ndefault: cpu-only\n{policy}");
+    let yaml = folder.path().join("p.yaml");
+    std::fs::write(&yaml, &policy).unwrap();
+    let output = agentctl(&["policy", "check", yaml.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{policy}\n{}", stdout(&output));
+    assert!(policy.contains("{stream: \"cam-0\", priority: 9, drop: "), "{policy}");
+
+    let output = agentctl(&[
+        "policy",
+        "tune",
+        "--streams",
+        "4",
+        "--rate",
+        "300",
+        "--seconds",
+        "2",
+        "--cost",
+        "m=1:3,2:4",
+    ]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(text.contains("of 4 streams") && text.contains("(FIFO)"), "{text}");
+    assert!(text.contains("streams:\n  - {stream: \"*\", priority: 0, drop: "), "{text}");
+}
+
+#[test]
+fn tune_says_what_is_wrong_with_a_load_or_costs_and_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("load.jsonl");
+    let file = path.to_str().unwrap();
+    std::fs::write(&path, load() + "{\"time_ms\": 1, \"model\": \"m\"}\n").unwrap();
+    let fails = |args: &[&str]| {
+        let output = agentctl(&[&["policy", "tune"], args].concat());
+        (output.status.code(), stderr(&output))
+    };
+    let (code, text) = fails(&[file, "--cost", "m=3"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("load.jsonl:501:26: missing field `deadline_ms`"), "{text}");
+    std::fs::write(&path, load()).unwrap();
+    let (code, text) = fails(&[file, "--cost", "n=3"]);
+    assert!(code == Some(1) && text.contains("add --cost m=MS"), "{text}");
+    let (code, text) = fails(&[file, "--cost", "m=x"]);
+    assert!(code == Some(2) && text.contains("\"x\" is no time in milliseconds"), "{text}");
+    let (code, text) = fails(&["--streams", "3", "--cost", "m=3"]);
+    assert!(code == Some(2) && text.contains("--rate"), "{text}");
+}
