@@ -155,15 +155,16 @@ fn an_agent_follows_the_file_that_it_was_started_with() {
     assert_eq!(in_force(), "line@2", "the last good one stays");
 }
 
-/// Jobs of one stream every 2 ms for an engine that takes 3 ms for one and 4 for two.
+/// Two jobs in 3 ms, of three streams, for an engine that takes 3 ms for one and 4 for two: a third
+/// more than it can do.
 fn load() -> String {
     let line = |n: u32| {
         format!(
             "{{\"time_ms\": {}, \"stream\": \"cam-{}\", \"model\": \"m\", \"priority\": {}, \
              \"deadline_ms\": 20}}\n",
-            n * 2,
+            n * 3 / 2,
             n % 3,
-            if n % 3 == 0 { 9 } else { 1 },
+            if n.is_multiple_of(3) { 9 } else { 1 },
         )
     };
     (0..500).map(line).collect()
@@ -183,11 +184,11 @@ fn tune_simulates_a_load_and_its_lines_make_a_policy() {
     assert_eq!(tuned["sustainable"], 500.0);
     let trials = tuned["trials"].as_array().unwrap();
     let best = &trials[0];
-    // Single runs do 333 of the 500 jobs a second, batches of two all of them.
+    // Of 667 jobs a second single runs do 333, batches of two 500.
     assert_eq!(best["largest_batch"], 2, "{best}");
     let part = |trial: &serde_json::Value| trial["in_time"].as_f64().unwrap();
     assert!(trials.iter().all(|trial| part(trial) <= part(best) + 0.005));
-    assert!(part(best) > 0.95 && part(&tuned["edf"]) < part(best), "{tuned}");
+    assert!(part(best) > 0.7 && part(&tuned["edf"]) < 0.5 * part(best), "{tuned}");
     assert_eq!(output.stdout, agentctl(&tune).stdout, "the same load, the same answer");
 
     // The lines are the section of a policy.
@@ -229,7 +230,7 @@ fn tune_says_what_is_wrong_with_a_load_or_costs_and_where() {
     };
     let (code, text) = fails(&[file, "--cost", "m=3"]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("load.jsonl:501:26: missing field `deadline_ms`"), "{text}");
+    assert!(text.contains("load.jsonl:501:28: missing field `deadline_ms`"), "{text}");
     std::fs::write(&path, load()).unwrap();
     let (code, text) = fails(&[file, "--cost", "n=3"]);
     assert!(code == Some(1) && text.contains("add --cost m=MS"), "{text}");
